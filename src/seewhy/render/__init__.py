@@ -1,0 +1,26 @@
+"""Arrays to pictures: palettes, overlays, grids, figures, and the bytes of a file. No network is run here."""
+
+from seewhy.render.colors import PALETTES, colorize, palette_table
+from seewhy.render.encode import data_uri, png_bytes, webp_bytes, write_bytes
+from seewhy.render.figure import figure
+from seewhy.render.grid import grid
+from seewhy.render.outline import contours, strongest
+from seewhy.render.overlay import overlay
+from seewhy.render.scene import resample, scene
+
+__all__ = [
+    "PALETTES",
+    "colorize",
+    "contours",
+    "data_uri",
+    "figure",
+    "grid",
+    "overlay",
+    "palette_table",
+    "png_bytes",
+    "resample",
+    "scene",
+    "strongest",
+    "webp_bytes",
+    "write_bytes",
+]

@@ -1,0 +1,86 @@
+"""Pictures to bytes, and bytes to a file that is whole or not there."""
+
+import os
+from base64 import b64encode
+from io import BytesIO
+from pathlib import Path
+from secrets import token_hex
+
+from PIL import Image
+
+from seewhy.errors import DataError
+
+
+def png_bytes(image: Image.Image) -> bytes:
+    """Return the picture as PNG, without loss."""
+    buffer = BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def webp_bytes(image: Image.Image, quality: int = 80) -> bytes:
+    """Return the picture as WebP with loss; transparency is kept.
+
+    Args:
+        image: RGB or RGBA.
+        quality: 0 (smallest) to 100.
+    """
+    buffer = BytesIO()
+    image.save(buffer, "WEBP", quality=quality, method=4)
+    return buffer.getvalue()
+
+
+def data_uri(data: bytes, mime: str) -> str:
+    """Return bytes as an address that holds its own content, such as "data:image/png;base64,..."."""
+    return f"data:{mime};base64,{b64encode(data).decode('ascii')}"
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> Path:
+    """Write a file so that nobody ever sees half of it: under another name in the same folder first, then moved.
+
+    Args:
+        path: where; its folder must be there.
+        data: what the file holds.
+        force: replace a file that exists. Anything that is no plain file is never replaced.
+
+    Returns:
+        The path that was written; a link is followed, not replaced.
+
+    Raises:
+        DataError: the file exists and `force` is off, the folder is missing, it cannot be written, or the disk is full.
+            The old file, if there was one, is then untouched, and nothing else is left behind.
+    """
+    target = Path(path)
+    try:
+        real = target.resolve()
+        _check(target, real, force=force)
+        _replace(real, data)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DataError(f"cannot write {str(target)!r}: {reason}") from error
+    return target
+
+
+def _check(target: Path, real: Path, *, force: bool) -> None:
+    if real.exists() and not real.is_file():
+        kind = "a folder" if real.is_dir() else "no plain file"
+        raise DataError(f"cannot write {str(target)!r}: it is {kind}; give the name of a file")
+    if real.exists() and not force:
+        raise DataError(f"{str(target)!r} exists and is kept as it is; add --force (force=True) to replace it")
+    if not real.parent.is_dir():
+        raise DataError(f"cannot write {str(target)!r}: there is no folder {str(target.parent)!r}; make it first")
+
+
+def _replace(real: Path, data: bytes) -> None:
+    """Write beside `real`, then move over it; on any failure remove what was begun."""
+    begun = real.with_name(f".seewhy-{token_hex(8)}.part")
+    descriptor = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        begun.replace(real)
+    except BaseException:  # an interrupt too must leave nothing behind
+        begun.unlink(missing_ok=True)
+        raise
