@@ -1,0 +1,94 @@
+"""Ask a vision model why: heatmaps that say how far to trust them.
+
+    import seewhy
+
+    explanation = seewhy.explain("photo.jpg")               # the built-in network, its predicted class, Grad-CAM
+    explanation.overlay().save("why.png")
+
+    with seewhy.Session(seewhy.Model(network, size=224, mean=..., std=..., labels=...)) as session:
+        cam, gradient = session.explain(pictures, target="tabby", methods=["grad-cam", "integrated-gradients"])
+
+Names are loaded when they are first used: `import seewhy` alone loads neither torch nor any optional package.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from seewhy.errors import (
+    ConfigError,
+    DataError,
+    GradientError,
+    LayerError,
+    MethodError,
+    MissingExtra,
+    ModelError,
+    SeewhyError,
+    ShapeError,
+    TargetError,
+)
+from seewhy.version import __version__
+
+if TYPE_CHECKING:
+    from seewhy import targets
+    from seewhy.adapters.load import load_model
+    from seewhy.api import Session, explain, load, method, methods
+    from seewhy.core.cost import Cost
+    from seewhy.core.explanation import Explanation
+    from seewhy.core.method import Method
+    from seewhy.core.sample import Sample
+    from seewhy.core.target import Target
+    from seewhy.engine.model import Model
+
+_HOMES = {
+    "Cost": "seewhy.core.cost",
+    "Explanation": "seewhy.api",
+    "Method": "seewhy.core.method",
+    "Model": "seewhy.engine.model",
+    "Sample": "seewhy.core.sample",
+    "Session": "seewhy.api",
+    "Target": "seewhy.core.target",
+    "explain": "seewhy.api",
+    "load": "seewhy.api",
+    "load_model": "seewhy.adapters.load",
+    "method": "seewhy.api",
+    "methods": "seewhy.api",
+}
+
+__all__ = [
+    "ConfigError",
+    "Cost",
+    "DataError",
+    "Explanation",
+    "GradientError",
+    "LayerError",
+    "Method",
+    "MethodError",
+    "MissingExtra",
+    "Model",
+    "ModelError",
+    "Sample",
+    "SeewhyError",
+    "Session",
+    "ShapeError",
+    "Target",
+    "TargetError",
+    "__version__",
+    "explain",
+    "load",
+    "load_model",
+    "method",
+    "methods",
+    "targets",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "targets":
+        return import_module("seewhy.targets")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'seewhy' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

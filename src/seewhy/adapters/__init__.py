@@ -1,0 +1,1 @@
+"""Where models come from: the built-in network, a file, or another library."""

@@ -1,0 +1,194 @@
+"""What users call: pictures and names in, explanations out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+import seewhy.attribution  # noqa: F401 (enters every method in the registry)
+from seewhy.adapters.load import load_model
+from seewhy.core import registry
+from seewhy.core.explanation import Explanation
+from seewhy.core.method import Method
+from seewhy.core.sample import Sample
+from seewhy.core.target import Target
+from seewhy.data.picture import sample
+from seewhy.engine import session as engine
+from seewhy.engine.model import Fit, Model
+from seewhy.errors import ConfigError, ModelError, ShapeError
+from seewhy.targets import as_target
+
+Source = str | Path | Image.Image | np.ndarray | Tensor
+ModelLike = Model | nn.Module | str | None
+TargetLike = Target | int | str | Callable[[Tensor], Tensor] | None
+MethodLike = Method | str
+
+DEFAULT_MODEL = "efficientnet-lite0"
+DEFAULT_METHOD = "grad-cam"
+
+
+def methods() -> Mapping[str, type[Method]]:
+    """Return every method by its key, those of plugins included; the class holds the facts about it."""
+    registry.load_plugins()
+    return registry.registered()
+
+
+def method(key: str, **settings: Any) -> Method:
+    """Return a method with its settings: `seewhy.method("grad-cam", layer="blocks.10")`.
+
+    Raises:
+        ConfigError: no such method or setting; the nearest names are offered.
+    """
+    if key not in registry.registered():
+        registry.load_plugins()
+    return registry.make(key, **settings)
+
+
+def as_method(given: MethodLike) -> Method:
+    """Return a method from its key, or a method as it is."""
+    if isinstance(given, Method):
+        return given
+    if isinstance(given, str):
+        return method(given)
+    raise ConfigError(f"a method is a key such as 'grad-cam' or one of seewhy.method(...), got {type(given).__name__}")
+
+
+def as_model(given: ModelLike) -> Model:
+    """Return a model: None is the built-in one, a text is loaded, a bare network has no preprocessing stated."""
+    if isinstance(given, Model):
+        return given
+    if isinstance(given, nn.Module):
+        return Model(given)
+    if given is None or isinstance(given, str):
+        return load_model(given or DEFAULT_MODEL)
+    raise ModelError(
+        f"a model is a seewhy.Model, a torch.nn.Module or a name that seewhy.load_model takes, got {type(given).__name__}"
+    )
+
+
+class Session(engine.Session):
+    """A session that also takes pictures, names and single things; see `seewhy.engine.session.Session`.
+
+    Example:
+        >>> with seewhy.Session("efficientnet-lite0") as session:
+        ...     cam, gradients = session.explain("photo.jpg", target="tabby", methods=["grad-cam", "saliency"])
+    """
+
+    def __init__(
+        self,
+        model: ModelLike = None,
+        *,
+        device: torch.device | str | None = None,
+        seed: int = 0,
+        rows: int | None = None,
+    ) -> None:
+        super().__init__(as_model(model), device=device, seed=seed, rows=rows)
+
+    def explain(
+        self,
+        inputs: Tensor | Source | Sample | Sequence[Source | Sample],
+        target: TargetLike | Sequence[TargetLike] = None,
+        methods: MethodLike | Sequence[MethodLike] = DEFAULT_METHOD,
+        *,
+        fit: Fit | None = None,
+    ) -> Any:
+        """Explain images: one explanation, or a list per method, or per target and method, as asked.
+
+        Args:
+            inputs: a tensor (b, c, h, w) that is the network's input as it stands, already normalized; or pictures: a path, a
+                PIL picture, a uint8 array, a prepared sample, or a list of them.
+            target: what is asked; None is the predicted class. A list gives one answer each; all share the forward pass.
+            methods: one key or method, or a list; those that look at the same layer share the backward pass.
+            fit: how pictures are fitted; the model's own way if None.
+
+        Returns:
+            An `Explanation` of all images; a list of them for a list of methods; a list of that for a list of targets.
+        """
+        samples = self.samples(inputs, fit)
+        targets = target if isinstance(target, (list, tuple)) else [target]
+        asked = [as_method(given) for given in ([methods] if isinstance(methods, (str, Method)) else methods)]
+        if not targets or not asked:
+            raise ConfigError(
+                "the list of " + ("targets" if not targets else "methods") + " is empty; name at least one"
+            )
+        answers: Any = self.answer(samples, [as_target(given) for given in targets], asked)
+        if isinstance(methods, (str, Method)):
+            answers = [row[0] for row in answers]
+        return answers if isinstance(target, (list, tuple)) else answers[0]
+
+    def samples(self, inputs: Any, fit: Fit | None = None) -> list[Sample]:
+        """Return prepared samples of pictures, or of a tensor that is the network's input as it stands."""
+        if isinstance(inputs, Tensor) and inputs.dim() >= 4:
+            return [Sample(row, name=f"image {index}") for index, row in enumerate(self.network.accept(inputs))]
+        if isinstance(inputs, Tensor) and inputs.is_floating_point():
+            raise ShapeError(
+                f"Session.explain takes a batch (b, c, h, w), already normalized; got {tuple(inputs.shape)}. For one image add an axis: tensor[None]"
+            )
+        several = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        return [item if isinstance(item, Sample) else sample(item, self.model, fit) for item in several]
+
+
+@overload
+def explain(
+    source: Source,
+    model: ModelLike = ...,
+    target: TargetLike = ...,
+    method: MethodLike = ...,
+    *,
+    fit: Fit | None = ...,
+    device: str | None = ...,
+    seed: int = ...,
+) -> Explanation: ...
+@overload
+def explain(
+    source: Source,
+    model: ModelLike = ...,
+    target: TargetLike = ...,
+    method: Sequence[MethodLike] = ...,
+    *,
+    fit: Fit | None = ...,
+    device: str | None = ...,
+    seed: int = ...,
+) -> list[Explanation]: ...
+def explain(
+    source: Source,
+    model: ModelLike = None,
+    target: TargetLike = None,
+    method: MethodLike | Sequence[MethodLike] = DEFAULT_METHOD,
+    *,
+    fit: Fit | None = None,
+    device: str | None = None,
+    seed: int = 0,
+) -> Explanation | list[Explanation]:
+    """Explain one picture: where is the evidence for this answer?
+
+    Args:
+        source: a path, a PIL picture, a uint8 array (h, w, 3), or a float tensor (3, h, w) with values from 0 to 1.
+        model: a `seewhy.Model`, or a name for `seewhy.load_model`; the built-in network if None.
+        target: a class by name or index, a function, or one of `seewhy.targets`; the predicted class if None.
+        method: a key such as "grad-cam", a method, or a list of them.
+        fit: "crop", "pad" or "squash"; the model's own way if None.
+        device: where to run; where the network is, if None.
+        seed: of everything that is drawn at random.
+
+    Returns:
+        An `Explanation`, or a list of them where a list of methods was given.
+
+    Raises:
+        SeewhyError: the picture, the model, the target or the method does not fit; the message says what to do.
+
+    Example:
+        >>> seewhy.explain("photo.jpg").overlay().save("why.png")
+    """
+    with Session(model, device=device, seed=seed) as session:
+        answer: Explanation | list[Explanation] = session.explain(session.samples([source], fit), target, method)
+        return answer
+
+
+def load(path: str | Path) -> Explanation:
+    """Read an explanation that `Explanation.save` wrote to an `.npz` file."""
+    return Explanation.load(path)

@@ -1,0 +1,238 @@
+"""What a method said about a block of images: whole at birth, never changed."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from seewhy import render
+from seewhy.core.cost import Cost
+from seewhy.core.method import Method
+from seewhy.core.registry import make
+from seewhy.core.sample import Geometry, Sample
+from seewhy.errors import DataError
+from seewhy.ops.filters import resize
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMAT = 1
+"""Version of the file that `save` writes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What one method said about a block of images and one target, with all that is needed to say it again.
+
+    Attributes:
+        heatmap: (b, *spatial) at the method's own resolution, in units of the score; never rescaled.
+        score: value of the target, one per image.
+        method: the method with every setting, its layer included.
+        targets: what was asked, in words, one per image: "tabby".
+        unit: unit of the score: "logit", "probability", ...
+        classes: index of the class per image, where the target is one class.
+        samples: the images; what a picture of the map is drawn on.
+        cost: passes per image that this map needed; a pass that methods share is counted in each of them.
+        residual: for methods that promise completeness, score explained minus sum of the map, per image.
+        notes: what a reader must know about these maps, per image.
+        provenance: network, versions, seed.
+    """
+
+    heatmap: Float[Tensor, "b *spatial"]
+    score: Float[Tensor, " b"]
+    method: Method
+    targets: tuple[str, ...]
+    unit: str
+    samples: Sequence[Sample]
+    cost: Cost
+    classes: tuple[int, ...] | None = None
+    residual: Float[Tensor, " b"] | None = None
+    notes: tuple[tuple[str, ...], ...] = ()
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.heatmap)
+
+    def __getitem__(self, index: int) -> Self:
+        """Return the explanation of one image of the block."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"image {index} of a block of {len(self)}")
+        here = slice(index % len(self), index % len(self) + 1)
+        return replace(
+            self,
+            heatmap=self.heatmap[here],
+            score=self.score[here],
+            targets=self.targets[here],
+            samples=self.samples[here],
+            classes=None if self.classes is None else self.classes[here],
+            residual=None if self.residual is None else self.residual[here],
+            notes=self.notes[here],
+        )
+
+    def at(self, size: tuple[int, ...]) -> Float[Tensor, "b *resized"]:
+        """Return the heatmap resized to `size` in pixels: interpolated, not rescaled."""
+        return resize(self.heatmap, size)
+
+    def in_source(self, index: int = 0, size: tuple[int, int] | None = None) -> Float[Tensor, "h w"]:
+        """Return the map of one image on the pixels of its source picture; NaN where the network saw nothing.
+
+        Args:
+            index: which image of the block.
+            size: resolution (h, w) of the whole picture; its own if None. Without a source picture, the input's grid.
+        """
+        sample = self.samples[index]
+        if sample.geometry is None:
+            return self.at(size or tuple(sample.inputs.shape[1:]))[index]
+        return sample.geometry.to_source(self.heatmap[index], size)
+
+    def picture(self, index: int = 0) -> Image.Image:
+        """Return the source picture of one image; a grey view of the input where the sample came as a ready tensor."""
+        sample = self.samples[index]
+        if sample.picture is not None:
+            return sample.picture
+        values = sample.inputs.detach().float().mean(dim=0)
+        low, high = values.min(), values.max()
+        grey = (values - low) / (high - low).clamp_min(1e-12) * 255
+        return Image.fromarray(grey.byte().cpu().numpy()).convert("RGB")
+
+    def overlay(self, index: int = 0, **options: Any) -> Image.Image:
+        """Draw the map of one image over its picture in grey, with a colour bar; options as in `seewhy.render.overlay`."""
+        picture, drawn = self._drawn(index)
+        return render.overlay(picture, drawn, **(self._labels(index) | options))
+
+    def figure(self, index: int = 0, **options: Any) -> "Figure":
+        """Return a matplotlib figure of the same picture (extra `plot`); nothing global is touched."""
+        picture, drawn = self._drawn(index)
+        return render.figure(picture, drawn, **(self._labels(index) | options))
+
+    def _drawn(self, index: int, most: int = 900) -> tuple[Image.Image, Float[np.ndarray, "h w"]]:
+        """Return the picture and the map on it, both at a size for looking: at most `most` pixels on the long side."""
+        picture = self.picture(index)
+        shrink = min(1.0, most / max(picture.size))
+        size = (max(1, round(picture.height * shrink)), max(1, round(picture.width * shrink)))
+        if shrink < 1:
+            picture = picture.resize(size[::-1], Image.Resampling.LANCZOS)
+        return picture, self.in_source(index, size).float().cpu().numpy()
+
+    def _labels(self, index: int) -> dict[str, Any]:
+        title = f"{self.targets[index]} · {self.method.title}"
+        return {"signed": self.method.signed, "unit": self.unit, "title": title}
+
+    def summary(self) -> dict[str, Any]:
+        """Return everything but the maps as plain values, ready for JSON."""
+        return {
+            "method": self.method.key,
+            "settings": self.method.settings(),
+            "targets": list(self.targets),
+            "unit": self.unit,
+            "classes": None if self.classes is None else list(self.classes),
+            "score": self.score.tolist(),
+            "residual": None if self.residual is None else self.residual.tolist(),
+            "cost": {"forwards": self.cost.forwards, "backwards": self.cost.backwards},
+            "notes": [list(notes) for notes in self.notes],
+            "names": [sample.name for sample in self.samples],
+            "resolution": list(self.heatmap.shape[1:]),
+            "provenance": self.provenance,
+        }
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write the explanation: `.npz` holds all of it, `.png` the picture of the first image, `.json` the numbers.
+
+        Raises:
+            DataError: another ending, a file that exists (unless `force`), a place that cannot be written.
+        """
+        path = Path(path)
+        if path.suffix == ".png":
+            return render.write_bytes(path, render.png_bytes(self.overlay()), force=force)
+        if path.suffix == ".json":
+            return render.write_bytes(path, json.dumps(self.summary(), indent=2).encode(), force=force)
+        if path.suffix == ".npz":
+            return render.write_bytes(path, self._packed(), force=force)
+        raise DataError(
+            f"{path.name}: an explanation is written as .npz (all of it), .png or .json, not {path.suffix or 'without an ending'}"
+        )
+
+    def _packed(self) -> bytes:
+        buffer = BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **self._arrays())
+        return buffer.getvalue()
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays of the `.npz` file; pictures are stored as the network's inputs and upright pixels."""
+        geometries = [
+            None
+            if sample.geometry is None
+            else [list(sample.geometry.source), list(sample.geometry.window), list(sample.geometry.size)]
+            for sample in self.samples
+        ]
+        about = self.summary() | {"format": FORMAT, "geometry": geometries}
+        arrays = {
+            "about": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
+            "heatmap": self.heatmap.cpu().numpy(),
+            "inputs": np.stack([sample.inputs.detach().float().cpu().numpy() for sample in self.samples]),
+        }
+        pictures = {f"picture{n}": np.asarray(s.picture) for n, s in enumerate(self.samples) if s.picture is not None}
+        return arrays | pictures
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what `save` wrote to an `.npz` file; nothing in the file is executed."""
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                about = json.loads(arrays["about"].tobytes())
+                samples = tuple(_sample(arrays, about, n) for n in range(len(arrays["heatmap"])))
+                heatmap = torch.from_numpy(arrays["heatmap"])
+        except FileNotFoundError:
+            raise DataError(f"{path}: no such file") from None
+        except (ValueError, KeyError, OSError, EOFError) as error:
+            raise DataError(f"{path}: not an explanation saved by seewhy ({error})") from error
+        if about.get("format") != FORMAT:
+            raise DataError(f"{path}: written in format {about.get('format')}, this version reads {FORMAT}")
+        return cls(
+            heatmap=heatmap,
+            score=torch.tensor(about["score"], dtype=heatmap.dtype),
+            method=make(about["method"], **about["settings"]),
+            targets=tuple(about["targets"]),
+            unit=about["unit"],
+            samples=samples,
+            cost=Cost(**about["cost"]),
+            classes=None if about["classes"] is None else tuple(about["classes"]),
+            residual=None if about["residual"] is None else torch.tensor(about["residual"], dtype=heatmap.dtype),
+            notes=tuple(tuple(notes) for notes in about["notes"]),
+            provenance=about["provenance"],
+        )
+
+    def _repr_png_(self) -> bytes:
+        return render.png_bytes(self.overlay())
+
+    def _repr_html_(self) -> str:
+        cells = []
+        for index in range(min(len(self), 8)):
+            alt = f"{self.method.title} for {self.targets[index]}, score {self.score[index]:.3g} {self.unit}"
+            picture = self.overlay(index)
+            picture.thumbnail((440, 520))
+            source = render.data_uri(render.webp_bytes(picture, 75), "image/webp")
+            cells.append(f'<img src="{source}" alt="{escape(alt, quote=True)}" style="max-width:48%;margin:4px">')
+        more = f"<p>and {len(self) - 8} more images</p>" if len(self) > 8 else ""
+        return f"<div>{''.join(cells)}{more}</div>"
+
+
+def _sample(arrays: Any, about: dict[str, Any], index: int) -> Sample:
+    """Rebuild one sample of a saved explanation."""
+    picture = Image.fromarray(arrays[f"picture{index}"]) if f"picture{index}" in arrays else None
+    geometry = about["geometry"][index]
+    return Sample(
+        inputs=torch.from_numpy(arrays["inputs"][index]),
+        picture=picture,
+        geometry=None if geometry is None else Geometry(*(tuple(part) for part in geometry)),
+        name=about["names"][index],
+    )

@@ -1,0 +1,106 @@
+"""How a question is answered: the base of every heatmap method."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+from jaxtyping import Float
+from torch import Tensor
+
+from seewhy.core.cost import Cost
+from seewhy.core.needs import Needs
+from seewhy.core.probe import Probe
+
+AUTO = "auto"
+"""A layer of this name is replaced by the one that the session finds for the network."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a formula comes from: authors, year, title; arXiv number or DOI; equation."""
+
+    cite: str
+    arxiv: str = ""
+    equation: str = ""
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, [self.cite, f"arXiv {self.arxiv}" if self.arxiv else "", self.equation]))
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """A heatmap together with what the method can say about its own truth.
+
+    Attributes:
+        heatmap: (b, *spatial).
+        residual: for methods that promise completeness, per image: score explained minus sum of the map, in units of the score.
+        notes: sentences about the whole block that a reader must know.
+    """
+
+    heatmap: Float[Tensor, "b *spatial"]
+    residual: Float[Tensor, " b"] | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Anatomy(Protocol):
+    """What a method may ask about the network before it runs, in order to settle its layers."""
+
+    @property
+    def target_layer(self) -> str:
+        """The last layer with a spatial grid that the answer depends on."""
+
+    @property
+    def biased_layers(self) -> Sequence[str]:
+        """The layers that add a constant to their output, in the order in which they run."""
+
+
+class Method(ABC):
+    """A way to draw a heatmap. Subclasses are frozen dataclasses whose fields are plain values.
+
+    The facts below are data on the class; lists, forms, pages and contract tests are made from them.
+
+    Attributes:
+        key: the name in the registry, the paper's spelling in kebab-case.
+        title: the name as people write it.
+        family: "cam", "gradient" or "control".
+        signed: negative values mean evidence against the target.
+        resolution: the map has the grid of the "layer" or of the "input".
+        complete: the map adds up to the score (or to its difference from a baseline), and the residual is reported.
+        source: the paper.
+        caution: one line about when the map misleads.
+    """
+
+    key: ClassVar[str]
+    title: ClassVar[str]
+    family: ClassVar[Literal["cam", "gradient", "control"]]
+    signed: ClassVar[bool]
+    resolution: ClassVar[Literal["layer", "input"]]
+    complete: ClassVar[bool] = False
+    source: ClassVar[Source]
+    caution: ClassVar[str]
+
+    @abstractmethod
+    def needs(self) -> Needs:
+        """Return what the method wants to see of the pass over the images themselves."""
+
+    @abstractmethod
+    def cost(self) -> Cost | None:
+        """Return the passes per image, the shared one included; None where it depends on the image."""
+
+    @abstractmethod
+    def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"] | Attribution:
+        """Return the heatmap of the probe's images for the probe's target."""
+
+    def resolve(self, anatomy: Anatomy) -> Self:
+        """Return the method with every layer called "auto" replaced by the network's own."""
+        layer = getattr(self, "layer", None)
+        if layer == AUTO:
+            return replace(self, layer=anatomy.target_layer)  # type: ignore[type-var]
+        if isinstance(layer, tuple) and AUTO in layer:
+            return replace(self, layer=tuple(anatomy.target_layer if name == AUTO else name for name in layer))  # type: ignore[type-var]
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """Return the fields as plain values; `registry.make(key, **settings)` gives the method back."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]

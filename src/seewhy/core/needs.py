@@ -1,0 +1,35 @@
+"""What a question wants to see of one pass through the network."""
+
+from dataclasses import dataclass
+
+INPUT = "input"
+"""The name of the network's input among the places where a gradient may be wanted."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Layers whose activations, and places whose gradients, are wanted; two needs unite with `|`.
+
+    Args:
+        activations: names of layers.
+        gradients: names of layers, or `INPUT`; a gradient at a layer brings the activation with it.
+    """
+
+    activations: frozenset[str] = frozenset()
+    gradients: frozenset[str] = frozenset()
+
+    def __or__(self, other: "Needs") -> "Needs":
+        return Needs(self.activations | other.activations, self.gradients | other.gradients)
+
+    def __le__(self, other: "Needs") -> bool:
+        return self.activations <= other.layers and self.gradients <= other.gradients
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """Every layer that must be watched."""
+        return (self.activations | self.gradients) - {INPUT}
+
+
+def at(*layers: str) -> Needs:
+    """Want the activation and the gradient at each of these layers."""
+    return Needs(frozenset(layers), frozenset(layers))

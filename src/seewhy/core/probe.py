@@ -1,0 +1,53 @@
+"""What a method sees of the network: a few images, and questions about them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
+
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from seewhy.core.needs import Needs
+from seewhy.core.target import BoundTarget, Target
+from seewhy.core.trace import Trace
+
+
+class Probe(Protocol):
+    """A block of images, one target and the network behind them; lives for one call.
+
+    Whatever a method asks is counted, cut into batches that fit and run on a private twin of the network.
+    """
+
+    @property
+    def inputs(self) -> Float[Tensor, "b c *spatial"]:
+        """The images, as the network takes them."""
+
+    @property
+    def bound(self) -> BoundTarget:
+        """The target, bound on these images."""
+
+    def trace(self) -> Trace:
+        """Return the pass over the images themselves, made once for all that ask."""
+
+    def traces(self, variants: Iterable[Float[Tensor, "b c *spatial"]], needs: Needs) -> Iterator[Trace]:
+        """Yield one trace for each variant of the images; variants are taken ahead, a micro-batch at a time."""
+
+    def gradients(self, variants: Iterable[Float[Tensor, "b c *spatial"]]) -> Iterator[Float[Tensor, "b c *spatial"]]:
+        """Yield the gradient of the score at the input, for each variant of the images."""
+
+    def scores(self, variants: Iterable[Float[Tensor, "b c *spatial"]]) -> Iterator[Float[Tensor, " b"]]:
+        """Yield the scores of each variant of the images; no gradient is made."""
+
+    def toward(self, target: Target) -> "Probe":
+        """Return a probe of the same images for another target; it shares the forward pass."""
+
+    def stand_in(self, kind: str) -> Float[Tensor, "b c *spatial"]:
+        """Return images that stand for "nothing": "black", "white", "zero", "mean", "blur" or "noise"."""
+
+    def biases(self) -> Mapping[str, Float[Tensor, " c"]]:
+        """Return, for each layer that adds a constant to its output, that constant per channel, in the order they run."""
+
+    def generator(self) -> Generator:
+        """Return a fresh random generator on the CPU, seeded by the session.
+
+        Draw shapes of one image and let them broadcast: that keeps the law that a batch of n gives what n batches of 1 give.
+        """

@@ -1,0 +1,111 @@
+"""What is asked of the network: one number per image."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from seewhy.core.needs import Needs
+from seewhy.core.trace import Reading
+from seewhy.errors import TargetError
+
+
+@dataclass(frozen=True, eq=False)
+class BoundTarget:
+    """A target with everything that depends on the data frozen, as seen on the unperturbed input.
+
+    Attributes:
+        score: reading of the same images, perturbed or not, to one number per image.
+        names: what is asked, in words, one per image: "tiger cat".
+        unit: unit of the score: "logit", "probability", ...
+        classes: the index of the class in question per image, where the target is one class.
+    """
+
+    score: Callable[[Reading], Float[Tensor, " b"]]
+    names: tuple[str, ...]
+    unit: str
+    classes: tuple[int, ...] | None = None
+
+    def __call__(self, reading: Reading) -> Float[Tensor, " b"]:
+        """Return the score of each image; raise `TargetError` where the target gives anything else."""
+        score = self.score(reading)
+        if tuple(score.shape) != (len(self.names),):
+            raise TargetError(
+                f"a target must give one number per image: wanted shape ({len(self.names)},), got {tuple(score.shape)}; "
+                "sum or index the other axes away"
+            )
+        return score
+
+
+class Target(ABC):
+    """What is asked, before it has seen an image. Subclasses are frozen dataclasses.
+
+    `bind` looks once at the network's answer to the unperturbed input and freezes what depends on it: the class that
+    was predicted, the runner-up, the position of a neuron. From then on the target never decides anew.
+    Targets add, subtract and scale: `ClassScore("tabby") - ClassScore("tiger cat")`.
+    """
+
+    def needs(self) -> Needs:
+        """Return the activations that the target reads; none unless it looks inside the network."""
+        return Needs()
+
+    @abstractmethod
+    def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
+        """Freeze the target on a reading of the unperturbed images.
+
+        Raises:
+            TargetError: the network's answer is not of the kind that this target asks about.
+        """
+
+    def __add__(self, other: "Target") -> "Target":
+        return Combination((self, other), (1.0, 1.0))
+
+    def __sub__(self, other: "Target") -> "Target":
+        return Combination((self, other), (1.0, -1.0))
+
+    def __mul__(self, factor: float) -> "Target":
+        return Combination((self,), (float(factor),))
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> "Target":
+        return self * -1.0
+
+
+@dataclass(frozen=True)
+class Combination(Target):
+    """A weighted sum of targets; what `a + b`, `a - b` and `2 * a` make."""
+
+    parts: tuple[Target, ...]
+    weights: tuple[float, ...]
+
+    def needs(self) -> Needs:
+        """Return what the parts read, united."""
+        united = Needs()
+        for part in self.parts:
+            united |= part.needs()
+        return united
+
+    def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
+        """Bind each part; the unit is kept where all parts share it."""
+        bound = [part.bind(reading, labels) for part in self.parts]
+        units = {part.unit for part in bound}
+
+        def score(seen: Reading) -> Float[Tensor, " b"]:
+            terms = [weight * part(seen) for weight, part in zip(self.weights, bound, strict=True)]
+            return sum(terms[1:], terms[0])
+
+        names = tuple(_spell(self.weights, row) for row in zip(*(part.names for part in bound), strict=True))
+        return BoundTarget(score, names, units.pop() if len(units) == 1 else "mixed units")
+
+
+def _spell(weights: Sequence[float], names: Sequence[str]) -> str:
+    """Write a weighted sum of names: 'tabby - 2 * tiger cat'."""
+    spelled = ""
+    for weight, name in zip(weights, names, strict=True):
+        size = "" if abs(weight) == 1 else f"{abs(weight):g} * "
+        term = f"{size}({name})" if size and (" + " in name or " - " in name) else f"{size}{name}"
+        spelled += (" - " if weight < 0 else " + ") + term if spelled else ("-" if weight < 0 else "") + term
+    return spelled

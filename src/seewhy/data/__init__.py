@@ -1,0 +1,1 @@
+"""Where samples come from: files, folders, pictures and arrays in memory."""

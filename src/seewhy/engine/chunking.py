@@ -1,0 +1,66 @@
+"""How many rows go through the network at once: measured, not guessed."""
+
+import math
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from torch import Tensor
+
+MOST_ROWS = 64
+
+
+class Tuner:
+    """Finds the number of rows that is cheapest per row, from the passes that have to be made anyway.
+
+    Sizes double while each doubling saves at least five percent per row; then the best is kept. Every kind of pass
+    (with and without gradients, by input shape) is tuned on its own.
+    """
+
+    def __init__(self) -> None:
+        self._seconds: dict[tuple[object, int], float] = {}
+        self._settled: dict[object, int] = {}
+        self._lock = threading.Lock()
+        self._fixed: int | None = None
+
+    def fix(self, rows: int) -> None:
+        """Use this many rows for every kind of pass, and measure nothing."""
+        self._fixed = rows
+
+    def rows(self, kind: object) -> int:
+        """Return the number of rows to try, or to use, next."""
+        with self._lock:
+            if self._fixed is not None:
+                return self._fixed
+            if kind in self._settled:
+                return self._settled[kind]
+            tried = [size for key, size in self._seconds if key == kind]
+            return 2 * max(tried) if tried else 1
+
+    def saw(self, kind: object, rows: int, seconds: float) -> None:
+        """Take note of a pass of `rows` rows that took `seconds` of processor time."""
+        with self._lock:
+            if kind in self._settled or rows & (rows - 1):
+                return
+            self._seconds[kind, rows] = seconds / rows
+            before = self._seconds.get((kind, rows // 2), math.inf)
+            if seconds / rows > 0.95 * before:
+                self._settled[kind] = rows // 2 if seconds / rows > before else rows
+            elif rows >= MOST_ROWS:
+                self._settled[kind] = rows
+
+
+def packs(variants: Iterable[Tensor], tuner: Tuner, kind: object) -> Iterator[list[Tensor]]:
+    """Group variants of b rows into packs of the tuned number of rows, at least one variant a pack."""
+    stream = iter(variants)
+    first = next(stream, None)
+    while first is not None:
+        count = max(1, tuner.rows(kind) // len(first))
+        yield [first, *islice(stream, count - 1)]
+        first = next(stream, None)
+
+
+def clock() -> float:
+    """Processor seconds of this process: unlike wall time, they do not count what neighbours do."""
+    return time.process_time()

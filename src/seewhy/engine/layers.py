@@ -1,0 +1,190 @@
+"""Which layers a network has, which of them have a spatial grid, and which one methods look at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seewhy.engine.recording import first_of
+from seewhy.errors import LayerError
+
+MOST_EXTRA_TOKENS = 16
+"""Class, distillation and register tokens that may stand before the patches."""
+
+_PASSING = (
+    nn.modules.pooling._MaxPoolNd,
+    nn.modules.pooling._AvgPoolNd,
+    nn.modules.pooling._AdaptiveAvgPoolNd,
+    nn.modules.pooling._AdaptiveMaxPoolNd,
+    nn.modules.dropout._DropoutNd,
+    nn.Flatten,
+    nn.Identity,
+    nn.Upsample,
+)
+"""Layers that only pool or pass on: the layer before them says more."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How the positions of an activation lie in the picture.
+
+    Attributes:
+        size: (h, w) of the grid, or more axes for clips and volumes.
+        form: "channel-first", "channel-last", or "tokens" (b, extra + h * w, c).
+        extra: tokens before the patches: class, distillation, registers.
+    """
+
+    size: tuple[int, ...]
+    form: str
+    extra: int = 0
+
+    def apply(self, activation: Tensor) -> Float[Tensor, "b c *spatial"]:
+        """Return the activation as (b, c, *spatial), the extra tokens left out."""
+        if self.form == "channel-first":
+            return activation
+        if self.form == "channel-last":
+            return activation.movedim(-1, 1)
+        patches = activation[:, self.extra :].transpose(1, 2)
+        return patches.reshape(*patches.shape[:2], *self.size)
+
+
+def grid_of(shape: Sequence[int], input_size: Sequence[int]) -> Grid | None:
+    """Find the grid of an activation of this shape for an input of this size (h, w); None if it has none.
+
+    A grid has the input's proportions: some stride s gives (h / s, w / s), up to one cell of rounding. (b, c, h, w) and (b, h, w, c)
+    are told apart by that, and (b, n, c) is a grid of tokens if n is such an h * w plus at most sixteen.
+    """
+    if len(shape) == len(input_size) + 2:
+        if _proportional(shape[2:], input_size):
+            return Grid(tuple(shape[2:]), "channel-first")
+        if _proportional(shape[1:-1], input_size):
+            return Grid(tuple(shape[1:-1]), "channel-last")
+    if len(shape) == 3 and len(input_size) == 2:
+        sizes = {(input_size[0] // s, input_size[1] // s) for s in range(1, min(input_size) // 2 + 1)}
+        fitting = [(shape[1] - h * w, (h, w)) for h, w in sizes if 0 <= shape[1] - h * w <= MOST_EXTRA_TOKENS]
+        if fitting:
+            extra, size = min(fitting)
+            return Grid(size, "tokens", extra) if extra < size[0] * size[1] else None
+    return None
+
+
+def _proportional(size: Sequence[int], input_size: Sequence[int]) -> bool:
+    """Say whether one stride takes the input to this size, up to a cell of rounding; a single cell is no grid."""
+    if (
+        min(size) < 1
+        or max(size) < 2
+        or any(cells > 2 * pixels for cells, pixels in zip(size, input_size, strict=True))
+    ):
+        return False
+    slack = 1.0 if max(size) > 2 else 0.5
+    low = max((cells - slack) / pixels for cells, pixels in zip(size, input_size, strict=True))
+    high = min((cells + slack) / pixels for cells, pixels in zip(size, input_size, strict=True))
+    return low <= high
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer as it ran: name, type, shape of what it put out, times it ran, and its grid if it has one."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    runs: int
+    grid: Grid | None
+
+
+@dataclass
+class _Seen:
+    """What the survey keeps of one module."""
+
+    module: nn.Module
+    outputs: list[Tensor]
+
+
+def survey(network: nn.Module, run: Any, input_size: Sequence[int]) -> tuple[list[Layer], list[Tensor]]:
+    """Run the network once and list its layers in the order in which they finish, with what each put out last."""
+    seen: dict[str, _Seen] = {}
+
+    def hook(name: str, module: nn.Module, args: Any, output: Any) -> None:
+        tensor = first_of(output)
+        if tensor is not None and tensor.is_floating_point():
+            entry = seen.pop(name, None) or _Seen(module, [])
+            entry.outputs.append(tensor)
+            seen[name] = entry
+
+    handles = [module.register_forward_hook(partial(hook, name)) for name, module in network.named_modules() if name]
+    try:
+        run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    layers = [
+        Layer(
+            name,
+            type(entry.module).__name__,
+            tuple(entry.outputs[-1].shape),
+            len(entry.outputs),
+            grid_of(entry.outputs[-1].shape, input_size),
+        )
+        for name, entry in seen.items()
+    ]
+    return layers, [entry.outputs[-1] for entry in seen.values()]
+
+
+def choose(
+    network: nn.Module, layers: Sequence[Layer], outputs: Sequence[Tensor], gradients: Sequence[Tensor | None]
+) -> str:
+    """Choose the layer that methods look at: the last one with a grid at which the answer depends on the places.
+
+    Pools and layers that pass on are left out, and so is everything that gives the very tensor that they gave. In a transformer
+    only norms and blocks count, not the projections inside; after the last attention a class token no longer depends
+    on the patches, which shows as a gradient of zero. Of several modules that give the same tensor, the outermost is named.
+    """
+    modules = dict(network.named_modules())
+    passed = {
+        _identity(out) for layer, out in zip(layers, outputs, strict=True) if isinstance(modules[layer.name], _PASSING)
+    }
+    chosen: int | None = None
+    for index, (layer, output, gradient) in enumerate(zip(layers, outputs, gradients, strict=True)):
+        if layer.grid is None or _identity(output) in passed or isinstance(modules[layer.name], _PASSING):
+            continue
+        if layer.grid.form != "channel-first" and isinstance(modules[layer.name], nn.Linear):
+            continue
+        if gradient is None or (layer.grid.apply(gradient).abs().amax(dim=1) > 0).sum() < 2 * len(output):
+            continue
+        same = chosen is not None and _identity(outputs[chosen]) == _identity(output)
+        if layer.runs == 1 or not same:
+            chosen = index
+    if chosen is None:
+        raise LayerError(
+            "no layer of this network has a spatial grid on which the answer depends; name one: layer='...'"
+        )
+    name, runs = layers[chosen].name, layers[chosen].runs
+    return name if runs == 1 else f"{name}#{runs - 1}"
+
+
+def _identity(tensor: Tensor) -> tuple[int, tuple[int, ...]]:
+    return tensor.data_ptr(), tuple(tensor.shape)
+
+
+def constants(module: nn.Module) -> Float[Tensor, " c"] | None:
+    """Return the constant that a layer adds to each channel of its output; None if it adds none.
+
+    For a convolution or a linear layer that is its bias; for a batch norm in eval mode it is bias - mean * weight / deviation.
+    """
+    if (
+        isinstance(module, nn.modules.batchnorm._BatchNorm)
+        and module.running_mean is not None
+        and module.running_var is not None
+    ):
+        scale = torch.rsqrt(module.running_var + module.eps)
+        scale = scale if module.weight is None else scale * module.weight
+        constant = -module.running_mean * scale
+        return constant if module.bias is None else constant + module.bias
+    if isinstance(module, (nn.modules.conv._ConvNd, nn.Linear)) and module.bias is not None:
+        return module.bias
+    return None

@@ -1,0 +1,140 @@
+"""A network together with what is needed to use it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seewhy.errors import ConfigError, ModelError
+
+Fit = Literal["crop", "pad", "squash"]
+Layout = Literal["bchw", "bhwc"]
+Picker = str | int | Callable[[Any], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network and how a picture becomes its input. Nothing here is guessed: what is not stated is an error when needed.
+
+    Args:
+        module: the network; it is never changed.
+        size: height and width of the input in pixels, or one number for a square.
+        mean, std: per channel, for pixel values from 0 to 1: the network sees (pixel - mean) / std. A network that takes
+            0 to 255 has mean 0 and std 1/255; one that takes -1 to 1 has mean 0.5 and std 0.5.
+        labels: class names, by index.
+        layout: order of the axes of the input: "bchw" (default) or "bhwc".
+        channels: "rgb" (default), "bgr", or "grey" for one channel.
+        fit: how a picture is fitted: "crop" (resize, cut the centre out), "pad" (letterbox, whole picture) or "squash".
+        crop: share of the resized shorter side that the centre crop keeps: 224 of 256 is 0.875.
+        interpolation: "bicubic", "bilinear" or "lanczos".
+        output: where the answer is if the network returns several things: a key, an index, or a function.
+        layer: the layer that methods look at; found by itself if None.
+        name: for people and files.
+    """
+
+    module: nn.Module
+    size: int | tuple[int, int] | None = None
+    mean: float | Sequence[float] | None = None
+    std: float | Sequence[float] | None = None
+    labels: Sequence[str] | None = None
+    layout: Layout = "bchw"
+    channels: Literal["rgb", "bgr", "grey"] = "rgb"
+    fit: Fit = "crop"
+    crop: float = 1.0
+    interpolation: Literal["bicubic", "bilinear", "lanczos"] = "bicubic"
+    output: Picker | None = None
+    layer: str | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.module, nn.Module):
+            raise ModelError(
+                f"Model wants a torch.nn.Module, got {type(self.module).__name__}; other models are black boxes, not served yet"
+            )
+        if not 0 < self.crop <= 1:
+            raise ConfigError(f"crop is a share between 0 and 1, got {self.crop}")
+        if self.layout not in ("bchw", "bhwc"):
+            raise ConfigError(f"layout is 'bchw' or 'bhwc', got {self.layout!r}")
+        if self.fit not in ("crop", "pad", "squash"):
+            raise ConfigError(f"fit is 'crop', 'pad' or 'squash', got {self.fit!r}")
+        if any(value <= 0 for value in per_channel(self.std if self.std is not None else 1.0)):
+            raise ConfigError(f"std must be positive, got {self.std}")
+
+    @property
+    def title(self) -> str:
+        """The network's name for people."""
+        return self.name or type(self.module).__name__
+
+    @property
+    def input_size(self) -> tuple[int, int] | None:
+        """Height and width of the input, if stated."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+    def needs_preprocessing(self) -> tuple[tuple[int, int], tuple[float, ...], tuple[float, ...]]:
+        """Return size, mean and std, or raise `ModelError` that says which are not stated and how to state them."""
+        missing = [name for name in ("size", "mean", "std") if getattr(self, name) is None]
+        if self.input_size is None or self.mean is None or self.std is None:
+            raise ModelError(
+                f"{self.title}: a picture cannot be prepared, because {', '.join(missing)} "
+                f"{'is' if len(missing) == 1 else 'are'} not stated. Say how the network was trained, for instance "
+                "seewhy.Model(network, size=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), labels=[...]); "
+                "`seewhy doctor` helps to find out. A tensor that is normalized already goes to seewhy.Session(network).explain(tensor)"
+            )
+        return self.input_size, per_channel(self.mean), per_channel(self.std)
+
+    def pick(self, output: Any) -> Tensor:
+        """Return the tensor that is the network's answer, out of whatever its forward returned."""
+        if self.output is not None:
+            return _picked(output, self.output)
+        found = _first_tensor(output)
+        if found is None:
+            raise ModelError(
+                f"{self.title} returned {_describe(output)}, in which no answer is found; "
+                "say where it is: seewhy.Model(..., output='key' | index | function)"
+            )
+        return found
+
+
+def per_channel(value: float | Sequence[float]) -> tuple[float, ...]:
+    """Return one number or several as a tuple."""
+    return (float(value),) if isinstance(value, (int, float)) else tuple(float(v) for v in value)
+
+
+def _picked(output: Any, where: Picker) -> Tensor:
+    try:
+        found = where(output) if callable(where) else output[where]
+    except (KeyError, IndexError, TypeError) as error:
+        raise ModelError(f"output={where!r} is not in what the network returned ({_describe(output)})") from error
+    if not isinstance(found, Tensor):
+        raise ModelError(f"output={where!r} gives {type(found).__name__}; a tensor was wanted")
+    return found
+
+
+def _first_tensor(output: Any) -> Tensor | None:
+    """Find the answer: a tensor itself, `logits` of a mapping, the only tensor of a mapping, the first of a sequence."""
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):
+        named = [output[key] for key in ("logits", "out", "output") if isinstance(output.get(key), Tensor)]
+        tensors = [value for value in output.values() if isinstance(value, Tensor)]
+        return named[0] if named else tensors[0] if len(tensors) == 1 else None
+    if isinstance(output, (tuple, list)) and output and isinstance(output[0], Tensor):
+        return output[0]
+    logits = getattr(output, "logits", None)
+    return logits if isinstance(logits, Tensor) else None
+
+
+def _describe(output: Any) -> str:
+    """Say in words what a forward returned."""
+    if isinstance(output, Mapping):
+        return f"{type(output).__name__} with {', '.join(map(repr, output))}"
+    if isinstance(output, (tuple, list)):
+        return f"{type(output).__name__} of {', '.join(type(item).__name__ for item in output[:4]) or 'nothing'}"
+    return type(output).__name__
+
+
+def laid_out(inputs: Float[Tensor, "b c h w"], layout: Layout) -> Tensor:
+    """Return inputs in the order of axes that the network takes."""
+    return inputs if layout == "bchw" else inputs.movedim(1, -1)

@@ -1,0 +1,292 @@
+"""The explained network at work: one private twin, counted passes, gradients only where they are wanted."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seewhy.core.cost import Cost
+from seewhy.core.needs import INPUT, Needs
+from seewhy.core.target import BoundTarget
+from seewhy.core.trace import Reading, Trace
+from seewhy.engine.chunking import Tuner
+from seewhy.engine.layers import Grid, Layer, choose, constants, grid_of, survey
+from seewhy.engine.model import Model, laid_out
+from seewhy.engine.recording import layer_of, split_call, watching
+from seewhy.engine.twin import borrowed, refuse_mixed_rows, twin, unwrapped
+from seewhy.errors import GradientError, LayerError, ModelError, SeewhyError, ShapeError
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """One forward pass with its graph: it may be read, and differentiated for any number of targets."""
+
+    inputs: Float[Tensor, "b c *spatial"]
+    reading: Reading
+    nodes: Mapping[str, Tensor]
+    grids: Mapping[str, Grid | None]
+    needs: Needs
+
+    def trace(self, bound: BoundTarget) -> Trace:
+        """Score the pass with a bound target and go back to the places where gradients are wanted.
+
+        Raises:
+            ModelError: a score is NaN or infinite.
+            GradientError: the score does not depend on a place where a gradient is wanted.
+        """
+        with torch.inference_mode(mode=False), torch.set_grad_enabled(bool(self.needs.gradients)):
+            score = bound(self.reading)
+            _check_finite(score)
+            gradient = self._gradients(score) if self.needs.gradients else {}
+        return Trace(
+            inputs=self.inputs.detach(),
+            output=self.reading.output.detach(),
+            score=_upcast(score.detach()),
+            activation={name: _upcast(value.detach()) for name, value in self.reading.activation.items()},
+            gradient=gradient,
+        )
+
+    def _gradients(self, score: Float[Tensor, " b"]) -> dict[str, Tensor]:
+        names = sorted(self.needs.gradients)
+        if not score.requires_grad:
+            raise GradientError(
+                f"no gradient goes from the target to {', '.join(names)}: the target does not depend on it, or the network cuts the graph"
+            )
+        found = torch.autograd.grad(
+            score.sum(), [self.nodes[name] for name in names], retain_graph=True, allow_unused=True
+        )
+        gradients = {}
+        for name, gradient in zip(names, found, strict=True):
+            if gradient is None:
+                raise GradientError(
+                    f"the target does not depend on {name!r}: no gradient comes back to it; choose an earlier layer or another target"
+                )
+            grid = self.grids.get(name)
+            gradients[name] = _upcast(gradient if grid is None else grid.apply(gradient))
+        return gradients
+
+
+class Network:
+    """A private twin of a model's network on one device. Safe to share between threads: passes are made one at a time.
+
+    Args:
+        model: the network and its preprocessing.
+        device: where the twin runs; where the network's weights are, if None.
+
+    Attributes:
+        notes: what a reader must know about how the network is run.
+        spent: passes of one image made so far.
+    """
+
+    def __init__(self, model: Model, device: torch.device | str | None = None, seed: int = 0) -> None:
+        self.model, self.seed = model, seed
+        self.notes: tuple[str, ...] = ()
+        self.spent = Cost()
+        self.tuner = Tuner()
+        self._lock = threading.RLock()
+        self._format = torch.contiguous_format
+        self._settled = self._draws = False
+        self._found: dict[tuple[int, ...], str] = {}
+        if model.module.training:
+            self.notes += ("the network was in train mode; it is explained in eval mode",)
+        try:
+            self.module, self._own = twin(model.module), True
+        except ModelError as error:
+            self.module, self._own = unwrapped(model.module), False
+            self.notes += (f"{error}; the network itself is used, locked during each pass",)
+        refuse_mixed_rows(self.module)
+        if device is not None:
+            if not self._own:
+                raise ModelError(
+                    "a network that cannot be copied can only be explained on the device where it is; leave device out"
+                )
+            self.module = self.module.to(device)
+
+    @cached_property
+    def weight(self) -> Tensor:
+        """A floating-point weight: tells device and precision."""
+        for weight in [*self.module.parameters(), *self.module.buffers()]:
+            if weight.is_floating_point():
+                return weight
+        return torch.zeros(())
+
+    def accept(self, inputs: Tensor) -> Float[Tensor, "b c *spatial"]:
+        """Return inputs on the network's device and in its precision, as they may be differentiated; raise on a wrong kind."""
+        if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or inputs.dim() < 3:
+            kind = f"{inputs.dtype} {tuple(inputs.shape)}" if isinstance(inputs, Tensor) else type(inputs).__name__
+            raise ShapeError(
+                f"the network's input is a floating-point tensor (b, c, h, w), already normalized; got {kind}"
+            )
+        if len(inputs) == 0:
+            raise ShapeError("there are no images in the batch")
+        if not torch.isfinite(inputs).all():
+            raise ShapeError("the input holds NaN or infinity; check how it was read and normalized")
+        with torch.inference_mode(mode=False):
+            inputs = inputs.detach().to(device=self.weight.device, dtype=self.weight.dtype)
+            return inputs.clone() if inputs.is_inference() else inputs
+
+    def forward(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Pass:
+        """Run the network once.
+
+        Args:
+            inputs: what it takes, any number of rows.
+            needs: what is wanted of the pass; the graph starts at the first place whose gradient is wanted.
+        """
+        made = self._forward(inputs, needs)
+        if needs.gradients and not made.reading.output.requires_grad and INPUT not in needs.gradients:
+            made = self._forward(inputs, needs | Needs(gradients=frozenset({INPUT})))
+        self.count(Cost(forwards=len(inputs)))
+        return made
+
+    def _forward(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Pass:
+        with self._running():
+            if self._settled:
+                return self._seeded(inputs, needs)
+            made = self._try_channels_last(inputs, needs) or self._seeded(inputs, needs)
+            self._settled = True
+            return made
+
+    def _try_channels_last(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Pass | None:
+        """Run a convolutional network with its channels last, which is faster on a CPU and equally exact.
+
+        A network that calls `view` on such a tensor raises; it gets the usual order from then on, and None is returned.
+        """
+        convolves = any(isinstance(part, nn.Conv2d) for part in self.module.modules())
+        if inputs.dim() != 4 or self.model.layout != "bchw" or not convolves:
+            return None
+        self._format = torch.channels_last
+        try:
+            return self._seeded(inputs, needs)
+        except SeewhyError:
+            raise
+        except RuntimeError:  # what is wrong with the input itself shows again, and is raised, in the usual order
+            self._format = torch.contiguous_format
+            return None
+
+    def _seeded(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Pass:
+        """Run once; a network that draws random numbers in eval mode draws the same ones each time, and nobody else's."""
+        if self._draws:
+            with torch.random.fork_rng(devices=[]):
+                torch.random.manual_seed(self.seed)
+                return self._once(inputs, needs)
+        if self._settled:
+            return self._once(inputs, needs)
+        before = torch.random.get_rng_state()
+        made = self._once(inputs, needs)
+        if torch.equal(before, torch.random.get_rng_state()):
+            return made
+        torch.random.set_rng_state(before)
+        self._draws = True
+        self.notes += ("the network draws random numbers in eval mode; each pass is given the same ones",)
+        return self._seeded(inputs, needs)
+
+    def _once(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Pass:
+        from_input = INPUT in needs.gradients
+        leaf = inputs.detach().clone().requires_grad_() if from_input else inputs
+        with (
+            torch.set_grad_enabled(from_input),
+            watching(self.module, needs.activations, needs.gradients - {INPUT}) as watch,
+        ):
+            output = self.model.pick(self.module(self._arranged(leaf)))
+            _check_answer(output, len(inputs))
+            nodes = {name: watch.of(name) for name in needs.layers}
+            grids = {name: grid_of(value.shape, inputs.shape[2:]) for name, value in nodes.items()}
+            seen = {
+                name: value if (grid := grids[name]) is None else grid.apply(value) for name, value in nodes.items()
+            }
+        return Pass(inputs, Reading(output, seen), nodes | ({INPUT: leaf} if from_input else {}), grids, needs)
+
+    def _arranged(self, inputs: Tensor) -> Tensor:
+        if inputs.dim() == 4 and self._format is not torch.contiguous_format:
+            inputs = inputs.contiguous(memory_format=self._format)
+        return laid_out(inputs, self.model.layout)
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """One pass at a time, in eval mode, outside of any inference mode of the caller; grad mode is put back."""
+        mine = nullcontext() if self._own else borrowed(self.module)
+        with self._lock, mine, torch.inference_mode(mode=False):
+            yield
+
+    def count(self, cost: Cost) -> None:
+        """Add passes of one image."""
+        with self._lock:
+            self.spent += cost
+
+    def layers(self, input_size: tuple[int, ...], channels: int = 3) -> tuple[list[Layer], str]:
+        """List the layers in the order in which they finish, and name the one that methods look at.
+
+        Raises:
+            LayerError: no layer has a grid on which the answer depends.
+        """
+        generator = torch.Generator().manual_seed(0)
+        inputs = torch.randn(1, channels, *input_size, generator=generator)
+        leaf = self.accept(inputs).clone().requires_grad_()
+        answer: list[Tensor] = []
+        with self._running(), torch.enable_grad():
+            layers, outputs = survey(
+                self.module, lambda: answer.append(self.model.pick(self.module(self._arranged(leaf)))), input_size
+            )
+            score = answer[0].float().square().sum()
+            wanted = [
+                out for layer, out in zip(layers, outputs, strict=True) if layer.grid is not None and out.requires_grad
+            ]
+            found = torch.autograd.grad(score, wanted, allow_unused=True) if wanted and score.requires_grad else ()
+        by_tensor = {id(out): gradient for out, gradient in zip(wanted, found, strict=False)}
+        gradients = [by_tensor.get(id(out)) for out in outputs]
+        return layers, self.model.layer or choose(self.module, layers, outputs, gradients)
+
+    def target_layer(self, inputs: Float[Tensor, "b c *spatial"]) -> str:
+        """Return the layer that methods look at: the model's own, or the one that is found on inputs of this size."""
+        if self.model.layer is not None:
+            layer_of(self.module, self.model.layer)
+            return self.model.layer
+        key = tuple(inputs.shape[1:])
+        with self._lock:
+            if key not in self._found:
+                self._found[key] = self.layers(key[1:], key[0])[1]
+            return self._found[key]
+
+    @cached_property
+    def biases(self) -> dict[str, Float[Tensor, " c"]]:
+        """For each layer that adds a constant to its output, that constant per channel."""
+        pairs = ((name, constants(part)) for name, part in self.module.named_modules())
+        return {name: constant.detach() for name, constant in pairs if constant is not None}
+
+
+def _check_answer(output: Tensor, rows: int) -> None:
+    if not output.is_floating_point():
+        raise ModelError(
+            f"the network's answer is {output.dtype}; a floating-point answer, before any arg-max, is needed"
+        )
+    if output.dim() == 0 or len(output) != rows:
+        raise ModelError(
+            f"the network gave an answer of shape {tuple(output.shape)} for {rows} images; one row per image is needed"
+        )
+
+
+def _check_finite(score: Float[Tensor, " b"]) -> None:
+    if not torch.isfinite(score).all():
+        bad = ", ".join(str(row) for row in (~torch.isfinite(score)).nonzero()[:, 0].tolist())
+        raise ModelError(
+            f"the network gives NaN or infinity for image {bad} of the batch; check its weights, the input and the precision"
+        )
+
+
+def _upcast(tensor: Tensor) -> Tensor:
+    """Return half precision as float32; heatmaps are sums of many small numbers."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def check_grid(trace: Trace, layer: str) -> None:
+    """Raise `LayerError` where a layer has no spatial grid to draw on."""
+    shape = tuple(trace.activation[layer].shape)
+    if len(shape) < 4 or max(shape[2:]) < 2:
+        raise LayerError(
+            f"layer {split_call(layer)[0]!r} puts out {shape}, which has no spatial grid; choose an earlier one with `seewhy layers`"
+        )

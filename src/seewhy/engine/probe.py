@@ -1,0 +1,169 @@
+"""What a method sees of the network: questions about one block of images."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from seewhy.core.cost import Cost
+from seewhy.core.needs import INPUT, Needs
+from seewhy.core.target import BoundTarget, Target
+from seewhy.core.trace import Reading, Trace
+from seewhy.engine.chunking import clock, packs
+from seewhy.engine.network import Network, Pass, check_grid
+from seewhy.engine.stand_ins import stand_in
+
+AT_INPUT = Needs(gradients=frozenset({INPUT}))
+
+
+class Block:
+    """A block of images and the one forward pass that every question about them shares."""
+
+    def __init__(self, network: Network, inputs: Float[Tensor, "b c *spatial"], needs: Needs, seed: int = 0) -> None:
+        self.network, self.inputs, self.needs, self.seed = network, inputs, needs, seed
+
+    @cached_property
+    def shared(self) -> Pass:
+        """The pass over the images themselves, made when it is first wanted."""
+        return self.network.forward(self.inputs, self.needs)
+
+
+class Question:
+    """One target asked of one block: bound once, traced once, whichever methods share it."""
+
+    def __init__(self, block: Block, target: Target) -> None:
+        self.block, self.target = block, target
+
+    @cached_property
+    def bound(self) -> BoundTarget:
+        """The target, bound on the unperturbed images."""
+        return self.target.bind(self.block.shared.reading, self.block.network.model.labels)
+
+    @property
+    def score(self) -> Float[Tensor, " b"]:
+        """The target's value on the unperturbed images."""
+        if "trace" in self.__dict__:
+            return self.trace.score
+        with torch.no_grad():
+            return self.bound(self.block.shared.reading).detach()
+
+    @cached_property
+    def trace(self) -> Trace:
+        """The pass over the images themselves, with the gradients that any method of the block wants."""
+        trace = self.block.shared.trace(self.bound)
+        self.block.network.count(Cost(backwards=len(self.block.inputs) if self.block.needs.gradients else 0))
+        return trace
+
+
+class NetworkProbe:
+    """One question, as one method sees it; see `seewhy.core.probe.Probe`.
+
+    Args:
+        question: block and target.
+        needs: what this method wants of the shared pass; its part of the cost follows from that.
+
+    Attributes:
+        cost: passes per image that the method has used, the shared one included once it is asked for.
+    """
+
+    def __init__(self, question: Question, needs: Needs) -> None:
+        self._question, self._block, self._needs = question, question.block, needs
+        self._used_shared = False
+        self.cost = Cost()
+
+    @property
+    def inputs(self) -> Float[Tensor, "b c *spatial"]:
+        """The images, as the network takes them."""
+        return self._block.inputs
+
+    @property
+    def bound(self) -> BoundTarget:
+        """The target, bound on these images."""
+        return self._question.bound
+
+    def trace(self) -> Trace:
+        """Return the pass over the images themselves, made once for all that ask.
+
+        Raises:
+            LayerError: a layer that the method draws on has no spatial grid.
+        """
+        trace = self._question.trace
+        if not self._used_shared:
+            self._used_shared = True
+            self.cost += Cost(1, 1 if self._needs.gradients else 0)
+        for layer in self._needs.layers:
+            check_grid(trace, layer)
+        return trace
+
+    def traces(self, variants: Iterable[Float[Tensor, "b c *spatial"]], needs: Needs) -> Iterator[Trace]:
+        """Yield one trace for each variant of the images; variants are taken ahead, a micro-batch at a time."""
+        network, images = self._block.network, len(self.inputs)
+        needs = needs | self._question.target.needs()
+        kind = (needs, tuple(self.inputs.shape[1:]))
+        bound = self.bound
+        for pack in packs(variants, network.tuner, kind):
+            start = clock()
+            made = network.forward(torch.cat([variant.expand_as(self.inputs) for variant in pack]), needs)
+            whole = made.trace(_each(bound, len(pack)))
+            network.tuner.saw(kind, len(pack) * images, clock() - start)
+            backwards = len(pack) if needs.gradients else 0
+            network.count(Cost(backwards=backwards * images))
+            self.cost += Cost(len(pack), backwards)
+            yield from (_part(whole, slice(n * images, (n + 1) * images)) for n in range(len(pack)))
+
+    def gradients(self, variants: Iterable[Float[Tensor, "b c *spatial"]]) -> Iterator[Float[Tensor, "b c *spatial"]]:
+        """Yield the gradient of the score at the input, for each variant of the images."""
+        for trace in self.traces(variants, AT_INPUT):
+            yield trace.gradient[INPUT]
+
+    def scores(self, variants: Iterable[Float[Tensor, "b c *spatial"]]) -> Iterator[Float[Tensor, " b"]]:
+        """Yield the scores of each variant of the images; no gradient is made."""
+        for trace in self.traces(variants, Needs()):
+            yield trace.score
+
+    def toward(self, target: Target) -> "NetworkProbe":
+        """Return a probe of the same images for another target; it shares the forward pass, and counts its own cost."""
+        return NetworkProbe(Question(self._block, target), self._needs)
+
+    def stand_in(self, kind: str) -> Float[Tensor, "b c *spatial"]:
+        """Return images that stand for "nothing": "black", "white", "zero", "mean", "blur" or "noise"."""
+        return stand_in(kind, self.inputs, self._block.network.model, self.generator())
+
+    def biases(self) -> Mapping[str, Float[Tensor, " c"]]:
+        """Return, for each layer that adds a constant to its output, that constant per channel."""
+        return self._block.network.biases
+
+    def generator(self) -> Generator:
+        """Return a fresh random generator on the CPU, seeded by the session."""
+        return Generator().manual_seed(self._block.seed)
+
+
+def _each(bound: BoundTarget, times: int) -> BoundTarget:
+    """Apply a bound target to `times` variants of its images that lie one after the other."""
+    if times == 1:
+        return bound
+    images = len(bound.names)
+
+    def score(reading: Reading) -> Float[Tensor, " n"]:
+        parts = []
+        for n in range(times):
+            rows = slice(n * images, (n + 1) * images)
+            parts.append(
+                bound(Reading(reading.output[rows], {name: value[rows] for name, value in reading.activation.items()}))
+            )
+        return torch.cat(parts)
+
+    return BoundTarget(score, bound.names * times, bound.unit)
+
+
+def _part(trace: Trace, rows: slice) -> Trace:
+    """Return some rows of a trace."""
+    return Trace(
+        trace.inputs[rows],
+        trace.output[rows],
+        trace.score[rows],
+        {name: value[rows] for name, value in trace.activation.items()},
+        {name: value[rows] for name, value in trace.gradient.items()},
+    )

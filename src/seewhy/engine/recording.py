@@ -1,0 +1,108 @@
+"""Watch layers during one forward pass, and start the graph no earlier than it is needed."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seewhy.errors import LayerError, nearest
+
+
+@dataclass
+class Watch:
+    """What the watched layers put out, call by call."""
+
+    calls: dict[str, list[Tensor]] = field(default_factory=dict)
+
+    def of(self, name: str) -> Tensor:
+        """Return the output of a layer, or of one of its calls ("relu#2"); raise `LayerError` where that is undecided."""
+        base, call = split_call(name)
+        calls = self.calls.get(base, [])
+        if not calls:
+            raise LayerError(
+                f"layer {base!r} does not run in a forward pass of this network; choose another with `seewhy layers`"
+            )
+        if call is None and len(calls) > 1:
+            raise LayerError(
+                f"layer {base!r} runs {len(calls)} times per pass; name one call: {base}#0 to {base}#{len(calls) - 1}"
+            )
+        if call is not None and call >= len(calls):
+            raise LayerError(f"layer {base!r} runs {len(calls)} times per pass, so there is no call {call}")
+        return calls[call or 0]
+
+
+def split_call(name: str) -> tuple[str, int | None]:
+    """Split "relu#2" into the layer and the number of its call; None where no call is named."""
+    base, mark, call = name.rpartition("#")
+    return (base, int(call)) if mark and call.isdigit() else (name, None)
+
+
+def layer_of(network: nn.Module, name: str) -> nn.Module:
+    """Return the module called `name`; raise `LayerError` with the nearest names."""
+    base, _ = split_call(name)
+    modules: dict[str, nn.Module] = dict(network.named_modules())
+    if base not in modules or not base:
+        near = nearest(base, [known for known in modules if known])
+        raise LayerError(
+            f"no layer {base!r} in {type(network).__name__}"
+            + (f"; nearest: {near}" if near else "")
+            + "; `seewhy layers` lists them all"
+        )
+    return modules[base]
+
+
+@contextmanager
+def watching(network: nn.Module, keep: frozenset[str], differentiate: frozenset[str]) -> Iterator[Watch]:
+    """Keep what each layer puts out while the block runs; leave no hook behind.
+
+    A layer in `differentiate` starts the graph if nothing before it did: its output becomes a leaf, and from there on
+    operations are recorded. What comes before is then neither recorded nor differentiated. The next layer gets a copy, as it may write in place.
+    """
+    watch = Watch()
+    starts = {split_call(name)[0] for name in differentiate}
+
+    def hook(name: str, module: nn.Module, args: Any, output: Any) -> Any:
+        tensor = first_of(output)
+        if tensor is None or not tensor.is_floating_point():
+            raise LayerError(
+                f"layer {name!r} puts out {type(output).__name__}, not a floating-point tensor; choose another layer"
+            )
+        calls = watch.calls.setdefault(name, [])
+        if name not in starts:
+            calls.append(tensor.clone())
+            return None
+        torch.set_grad_enabled(True)  # the pass as a whole runs inside a context that puts this back
+        node = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
+        calls.append(node)
+        return with_first(output, node.clone())
+
+    with ExitStack() as stack:
+        for name in {split_call(name)[0] for name in keep | differentiate}:
+            handle = layer_of(network, name).register_forward_hook(partial(hook, name))
+            stack.callback(handle.remove)
+        yield watch
+
+
+def first_of(output: Any) -> Tensor | None:
+    """Return the tensor that a layer puts out, also from a tuple or a model output whose first part is the tensor."""
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, (tuple, list)) and output:
+        return output[0] if isinstance(output[0], Tensor) else None
+    found = getattr(output, "last_hidden_state", None)
+    return found if isinstance(found, Tensor) else None
+
+
+def with_first(output: Any, tensor: Tensor) -> Any:
+    """Return the layer's output with its tensor replaced."""
+    if isinstance(output, Tensor):
+        return tensor
+    if isinstance(output, tuple) and hasattr(output, "_replace"):
+        return type(output)(tensor, *output[1:])
+    if isinstance(output, (tuple, list)):
+        return type(output)([tensor, *output[1:]])
+    return replace(output, last_hidden_state=tensor)

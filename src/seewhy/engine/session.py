@@ -1,0 +1,213 @@
+"""A session runs the network, and nobody else does."""
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seewhy.core.cost import Cost
+from seewhy.core.explanation import Explanation
+from seewhy.core.method import Attribution, Method
+from seewhy.core.needs import Needs
+from seewhy.core.sample import Sample
+from seewhy.core.target import Target
+from seewhy.engine.chunking import clock
+from seewhy.engine.model import Model
+from seewhy.engine.network import Network
+from seewhy.engine.probe import Block, NetworkProbe, Question
+from seewhy.errors import MethodError, SeewhyError, ShapeError
+from seewhy.version import __version__
+
+
+class Session:
+    """Explains images with one network, as many as you like; a context manager.
+
+    Methods that ask about the same images share one forward pass, and those that ask about the same target one backward.
+    Targets share the forward. The network itself is never touched: a private twin runs.
+
+    Args:
+        model: the network and its preprocessing.
+        device: where to run; where the weights are, if None.
+        seed: of everything that is drawn at random; the same seed gives the same maps.
+        rows: rows per pass; measured if None.
+    """
+
+    def __init__(
+        self, model: Model, *, device: torch.device | str | None = None, seed: int = 0, rows: int | None = None
+    ) -> None:
+        if rows is not None and rows < 1:
+            raise ShapeError(f"rows per pass must be at least 1, got {rows}")
+        self.model, self.seed = model, seed
+        self.network = Network(model, device, seed)
+        self._rows = rows
+        if rows is not None:
+            self.network.tuner.fix(rows)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the session; there is nothing to put back."""
+
+    @property
+    def cost(self) -> Cost:
+        """Passes of one image that this session has made so far; what is shared counts once, so eight CAMs of five images cost five."""
+        return self.network.spent
+
+    def predict(self, inputs: Float[Tensor, "b c *spatial"]) -> Tensor:
+        """Return the network's answers to ready inputs, on the CPU in float32 (or float64)."""
+        inputs = self.network.accept(inputs)
+        parts = [
+            self.network.forward(part, Needs()).reading.output.detach() for part in torch.split(inputs, self._rows or 8)
+        ]
+        answer = torch.cat(parts).cpu()
+        return answer if answer.dtype == torch.float64 else answer.float()
+
+    def answer(
+        self, samples: Sequence[Sample], targets: Sequence[Target], methods: Sequence[Method]
+    ) -> list[list[Explanation]]:
+        """Explain samples: a list of explanations (one per method) for each target.
+
+        Raises:
+            SeewhyError: of any kind, with the method and the shape of the input added to what it says.
+        """
+        inputs = self.network.accept(_stacked(samples))
+        methods = [method.resolve(_Anatomy(self.network, inputs)) for method in methods]
+        needs = reduce(or_, [*(method.needs() for method in methods), *(target.needs() for target in targets)], Needs())
+        parts: list[list[list[Explanation]]] = []
+        start = 0
+        while start < len(inputs):
+            stop = start + self.network.tuner.rows((needs, "block"))
+            block = self.block(inputs[start:stop], needs)
+            parts.append([self._explain(block, target, methods, samples[start:stop]) for target in targets])
+            start = stop
+        return [[_joined([part[t][m] for part in parts]) for m in range(len(methods))] for t in range(len(targets))]
+
+    def block(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Block:
+        """Return a block of images whose forward pass, made at once, all further questions share."""
+        begun = clock()
+        block = Block(self.network, inputs, needs, self.seed)
+        _ = block.shared
+        self.network.tuner.saw((needs, "block"), len(inputs), clock() - begun)
+        return block
+
+    def _explain(
+        self, block: Block, target: Target, methods: Sequence[Method], samples: Sequence[Sample]
+    ) -> list[Explanation]:
+        question = Question(block, target)
+        return [self.attribute(question, method, samples) for method in methods]
+
+    def attribute(self, question: Question, method: Method, samples: Sequence[Sample]) -> Explanation:
+        """Run one method, whose layers are settled, on one question."""
+        probe = NetworkProbe(question, method.needs())
+        try:
+            made = method.attribute(probe)
+        except SeewhyError as error:
+            error.args = (f"{method.key}: {error.args[0] if error.args else error}",)
+            raise
+        found = made if isinstance(made, Attribution) else Attribution(made)
+        bound = question.bound
+        score = question.score
+        _check_map(found.heatmap, method)
+        return Explanation(
+            heatmap=found.heatmap.detach().cpu(),
+            score=score.cpu(),
+            method=method,
+            targets=bound.names,
+            unit=bound.unit,
+            samples=tuple(samples),
+            cost=probe.cost,
+            classes=bound.classes,
+            residual=None if found.residual is None else found.residual.detach().cpu(),
+            notes=tuple(
+                self.network.notes + found.notes + _remarks(row, method, name)
+                for row, name in zip(found.heatmap, bound.names, strict=True)
+            ),
+            provenance=self.provenance,
+        )
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What made the maps: network, versions, seed, device, precision."""
+        weight = self.network.weight
+        return {
+            "model": self.model.title,
+            "network": type(self.network.module).__name__,
+            "seewhy": __version__,
+            "torch": str(torch.__version__),
+            "seed": self.seed,
+            "device": str(weight.device),
+            "precision": str(weight.dtype).removeprefix("torch."),
+        }
+
+
+class _Anatomy:
+    """What a method may ask about the network before it runs."""
+
+    def __init__(self, network: Network, inputs: Tensor) -> None:
+        self._network, self._inputs = network, inputs
+
+    @property
+    def target_layer(self) -> str:
+        return self._network.target_layer(self._inputs)
+
+    @property
+    def biased_layers(self) -> Sequence[str]:
+        return tuple(self._network.biases)
+
+
+def _stacked(samples: Sequence[Sample]) -> Tensor:
+    shapes = {tuple(sample.inputs.shape) for sample in samples}
+    if len(shapes) > 1:
+        raise ShapeError(
+            f"images of one call must have one shape, got {', '.join(map(str, sorted(shapes)))}; explain them one call each"
+        )
+    if not shapes:
+        raise ShapeError("there are no images to explain")
+    return torch.stack([sample.inputs for sample in samples])
+
+
+def _check_map(heatmap: Tensor, method: Method) -> None:
+    if not torch.isfinite(heatmap).all():
+        bad = ", ".join(str(row) for row in (~torch.isfinite(heatmap.flatten(1))).any(dim=1).nonzero()[:, 0].tolist())
+        raise MethodError(
+            f"{method.key}: the map of image {bad} holds NaN or infinity, and is not drawn; check weights and precision, or choose another method"
+        )
+
+
+def _remarks(heatmap: Tensor, method: Method, name: str) -> tuple[str, ...]:
+    """Say what a picture of this map would hide."""
+    if not heatmap.any():
+        return (f"the map is zero everywhere: {method.title} finds nothing here that speaks for {name}",)
+    if method.signed and heatmap.max() <= 0:
+        return (f"the whole map is negative: everything in it speaks against {name}",)
+    return ()
+
+
+def _joined(parts: Sequence[Explanation]) -> Explanation:
+    """Put the blocks of one method and target together again."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    return Explanation(
+        heatmap=torch.cat([part.heatmap for part in parts]),
+        score=torch.cat([part.score for part in parts]),
+        method=first.method,
+        targets=tuple(name for part in parts for name in part.targets),
+        unit=first.unit,
+        samples=tuple(sample for part in parts for sample in part.samples),
+        cost=max((part.cost for part in parts), key=lambda cost: (cost.forwards, cost.backwards)),
+        classes=None if first.classes is None else tuple(index for part in parts for index in part.classes or ()),
+        residual=None
+        if first.residual is None
+        else torch.cat([part.residual for part in parts if part.residual is not None]),
+        notes=tuple(notes for part in parts for notes in part.notes),
+        provenance=first.provenance,
+    )

@@ -1,0 +1,51 @@
+"""Pictures that stand for "nothing": what a method compares a picture with."""
+
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from seewhy.engine.model import Model, per_channel
+from seewhy.errors import ConfigError
+from seewhy.ops.filters import gaussian_blur
+
+StandIn = Literal["black", "white", "zero", "mean", "blur", "noise"]
+
+
+def stand_in(
+    kind: str, images: Float[Tensor, "b c *spatial"], model: Model, generator: Generator
+) -> Float[Tensor, "b c *spatial"]:
+    """Return images of one kind, in the network's own units.
+
+    Args:
+        kind: "black" and "white" are those colours, "zero" is 0 in the network's units, "mean" is each image's own mean
+            colour, "blur" a Gaussian blur with a deviation of a tenth of the shorter side, "noise" is drawn uniformly between
+            each image's own least and greatest value, the same pattern for every image.
+        images: the images that they stand for.
+        model: says what black and white are.
+        generator: source of the noise.
+
+    Raises:
+        ConfigError: an unknown kind, or a colour that the model does not state.
+    """
+    spatial = tuple(range(2, images.dim()))
+    if kind in ("black", "white"):
+        if model.mean is None or model.std is None:
+            raise ConfigError(
+                f"what {kind} is in this network's units is not known: state mean and std in seewhy.Model, or use 'zero', 'mean' or 'blur'"
+            )
+        mean, std = (torch.tensor(per_channel(value)).to(images) for value in (model.mean, model.std))
+        colour = ((kind == "white") - mean) / std
+        return colour.view(1, -1, *[1] * len(spatial)).expand_as(images).contiguous()
+    if kind == "zero":
+        return torch.zeros_like(images)
+    if kind == "mean":
+        return images.mean(dim=spatial, keepdim=True).expand_as(images).contiguous()
+    if kind == "blur":
+        return gaussian_blur(images, min(images.shape[2:]) / 10)
+    if kind == "noise":
+        low, high = images.amin(dim=(1, *spatial), keepdim=True), images.amax(dim=(1, *spatial), keepdim=True)
+        drawn = torch.rand(1, *images.shape[1:], generator=generator).to(images)
+        return low + drawn * (high - low)
+    raise ConfigError(f"{kind!r} does not stand for nothing; choose one of {', '.join(get_args(StandIn))}")

@@ -1,0 +1,81 @@
+"""A private twin of the user's network: its own modules, modes and hooks over the same weights."""
+
+import copy
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from seewhy.errors import ModelError
+
+_LOCKS: "WeakKeyDictionary[nn.Module, threading.RLock]" = WeakKeyDictionary()
+
+
+def twin(module: nn.Module) -> nn.Module:
+    """Copy the module tree; parameters become frozen views of the same storage, buffers become copies.
+
+    So the user's network is never touched, not even for a moment. Buffers are copied, because a network may write to them
+    in its forward pass. Compiled modules are replaced by what they were compiled from, and backward hooks, which watch a
+    training, are dropped.
+
+    Raises:
+        ModelError: the network holds something that cannot be copied.
+    """
+    module = unwrapped(module)
+    memo: dict[int, object] = {}
+    for parameter in module.parameters():
+        memo[id(parameter)] = nn.Parameter(parameter.detach(), requires_grad=False)
+    for part in module.modules():
+        for value in [*part._buffers.values(), *vars(part).values()]:
+            if isinstance(value, Tensor) and id(value) not in memo:
+                memo[id(value)] = value.detach().clone()
+    with torch.inference_mode(mode=False):
+        try:
+            copied = copy.deepcopy(module, memo)
+        except Exception as error:  # a module may hold anything, and its copy may raise anything
+            raise ModelError(f"{type(module).__name__} cannot be copied ({type(error).__name__}: {error})") from error
+    for part in copied.modules():
+        part._backward_hooks.clear()
+        part._backward_pre_hooks.clear()
+        part._compiled_call_impl = None
+        for name, child in part._modules.items():
+            if child is not None:
+                part._modules[name] = unwrapped(child)
+    return copied.eval()
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """Return what a compiled or data-parallel module wraps; any other module as it is."""
+    while True:
+        if hasattr(module, "_orig_mod"):
+            module = module._orig_mod  # type: ignore[assignment]
+        elif isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            module = module.module
+        else:
+            return module
+
+
+@contextmanager
+def borrowed(module: nn.Module) -> Iterator[None]:
+    """Lend the user's own network for one pass, in eval mode and locked; every module's mode is put back."""
+    with _LOCKS.setdefault(module, threading.RLock()):
+        modes = [(part, part.training) for part in module.modules()]
+        try:
+            module.eval()
+            yield
+        finally:
+            for part, training in modes:
+                part.training = training
+
+
+def refuse_mixed_rows(module: nn.Module) -> None:
+    """Raise `ModelError` where a layer computes with statistics of the batch even in eval mode: rows would mix."""
+    for name, part in module.named_modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.running_mean is None:
+            raise ModelError(
+                f"{name} ({type(part).__name__}) keeps no running statistics, so each image changes the answer for the others; "
+                "explain a copy with track_running_stats=True, or with GroupNorm in its place"
+            )

@@ -1,0 +1,1 @@
+"""Mathematics on tensors: no module, no state, no knowledge of networks."""

@@ -1,0 +1,1 @@
+"""What a person reads about one photo: a page, a picture, numbers."""

@@ -1,0 +1,30 @@
+"""What can be asked of a network: every target gives one number per image.
+
+ClassScore("tabby")                 the logit (or probability) of a class; the predicted one without a name
+top(5)                              the five most likely classes, one target each
+Margin()                            how far the predicted class is ahead of the next
+Contrast("tabby", "tiger cat")      why this class and not that one
+Label("pneumonia")                  one label of several that may hold at once
+Regression()                        a number that the network puts out
+Channel(layer, index), Neuron(layer, index, position)
+Custom(function)                    anything else
+"""
+
+from seewhy.targets.classes import ClassScore, Contrast, Margin, Rank, top
+from seewhy.targets.custom import Custom, as_target
+from seewhy.targets.inside import Channel, Neuron
+from seewhy.targets.values import Label, Regression
+
+__all__ = [
+    "Channel",
+    "ClassScore",
+    "Contrast",
+    "Custom",
+    "Label",
+    "Margin",
+    "Neuron",
+    "Rank",
+    "Regression",
+    "as_target",
+    "top",
+]

@@ -1,0 +1,53 @@
+"""Any function as a target, and short forms of the others."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from seewhy.core.target import BoundTarget, Target
+from seewhy.core.trace import Reading
+from seewhy.errors import TargetError
+from seewhy.targets.classes import ClassScore
+
+
+@dataclass(frozen=True)
+class Custom(Target):
+    """Whatever a function makes of the network's answer.
+
+    Args:
+        function: output (b, ...) to one number per image (b,), made of torch operations.
+        name: what it asks, in words.
+        unit: unit of the number.
+    """
+
+    function: Callable[[Tensor], Tensor]
+    name: str = "custom target"
+    unit: str = "score"
+
+    def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
+        """Take the function as it is: it must not decide anything by looking at the data."""
+
+        def score(seen: Reading) -> Float[Tensor, " b"]:
+            value = self.function(seen.output)
+            if not isinstance(value, Tensor):
+                raise TargetError(
+                    f"the target's function returned {type(value).__name__}; a tensor with one number per image is wanted"
+                )
+            return value
+
+        return BoundTarget(score, (self.name,) * len(reading.output), self.unit)
+
+
+def as_target(target: object) -> Target:
+    """Return a target: None is the predicted class, an index or a name is a class, a function is `Custom`."""
+    if isinstance(target, Target):
+        return target
+    if target is None or (isinstance(target, (int, str)) and not isinstance(target, bool)):
+        return ClassScore(target)
+    if callable(target):
+        return Custom(target, name=getattr(target, "__name__", "custom target"))
+    raise TargetError(
+        f"a target is a class name, an index, a function or one of seewhy.targets, got {type(target).__name__}"
+    )
