@@ -1,11 +1,11 @@
 """One map over one photo, with its scale: a picture that can be read without the program that made it."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from PIL import Image
 
 from seewhy.render.bar import bar, figures, own_end, percent, remark
-from seewhy.render.scene import around_strongest, drawing_size, resample, scale_end, scene
+from seewhy.render.scene import around, drawing_size, resample, scale_end, scene
 from seewhy.render.text import INK, PAPER, panel
 
 Heatmap = Float[np.ndarray, "h w"]
@@ -22,6 +22,7 @@ def overlay(
     unit: str = "",
     normalization: str | None = None,
     outline: float | None = 0.2,
+    area: Bool[np.ndarray, "h2 w2"] | None = None,
     notes: tuple[str, ...] = (),
 ) -> Image.Image:
     """Draw a map over the grey photo: title above, colour bar with numbers below.
@@ -36,6 +37,7 @@ def overlay(
         unit: of the values, such as "logit".
         normalization: what the end of the scale is, in words; None says whose maximum it is.
         outline: share of the seen area to draw a line around, its strongest positive part; None draws none.
+        area: draw the line around this area instead, such as the one that a test hid.
         notes: further lines under the scale.
 
     Returns:
@@ -48,11 +50,16 @@ def overlay(
     end = scale_end(heatmap, limit, signed=signed)
     size = drawing_size(picture.size)
     values = resample(heatmap, size)
-    drawn = scene(picture, values, size, signed=signed, limit=end, palette=palette, outline=outline)
+    drawn = scene(picture, values, size, signed=signed, limit=end, palette=palette, outline=outline, area=area)
     width = max(drawn.width, 420)
     text = max(14, width // 44)
     normalization = normalization or own_end(limit, signed=signed)
-    lines = (remark(heatmap, signed=signed), *_meaning(values, end, unit, normalization, outline), *notes)
+    lines = (
+        remark(heatmap, signed=signed),
+        *_meaning(values, end, unit, normalization),
+        *_lines(values, outline, area),
+        *notes,
+    )
     ends = _ends(values, end, signed=signed)
     head = panel([(title, text * 5 // 4, INK)], width, text // 2 + 4)
     foot = bar(width, text, signed=signed, limit=end, palette=palette, ends=ends, notes=lines)
@@ -82,15 +89,24 @@ def _ends(values: Heatmap, end: float, *, signed: bool) -> tuple[str, str, str]:
     return "0", "", f"{beyond}{figures(end)}"
 
 
-def _meaning(values: Heatmap, end: float, unit: str, normalization: str, outline: float | None) -> list[str]:
+def _meaning(values: Heatmap, end: float, unit: str, normalization: str) -> list[str]:
     lines = [f"evidence{f' ({unit})' if unit else ''}; the scale ends at {normalization}"] if end else []
-    seen = int(np.isfinite(values).sum())
-    if outline and (positive := int((values > 0).sum())):
-        loops = around_strongest(values, outline)
-        what = f"the strongest {percent(outline)} of the seen area"
-        if positive < round(outline * seen):
-            what = f"everything that speaks for it, {percent(positive / seen)} of the seen area"
-        lines.append(f"outlined: {what}" if loops else f"no outline: {what} is scattered in many small pieces")
-    if seen < values.size:
-        lines.append("hatched: not seen by the network")
-    return lines
+    return [*lines, "hatched: not seen by the network"] if np.isnan(values).any() else lines
+
+
+def _lines(values: Heatmap, outline: float | None, area: Bool[np.ndarray, "h2 w2"] | None) -> list[str]:
+    """Return what the line encloses, in words; nothing where nothing speaks for the target."""
+    positive = int((values > 0).sum())
+    if area is None and not (outline and positive):
+        return []
+    what = "the area that was hidden" if area is not None else strongest_part(values, outline or 0.0)
+    scattered = f"no outline: {what} is scattered in many small pieces"
+    return [f"outlined: {what}" if around(values, outline, area) else scattered]
+
+
+def strongest_part(values: Float[np.ndarray, "h w"], share: float) -> str:
+    """Return which part of a map a line around its strongest `share` encloses, in words."""
+    seen, positive = int(np.isfinite(values).sum()), int((values > 0).sum())
+    if positive < round(share * seen):
+        return f"everything that speaks for it, {percent(positive / seen)} of the seen area"
+    return f"the strongest {percent(share)} of the seen area"

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from seewhy.errors import ConfigError, ShapeError
 from seewhy.render.colors import colorize
-from seewhy.render.outline import Loop, contours, strongest
+from seewhy.render.outline import Loop, blurred_area, contours, strongest
 
 MOST_PIECES = 40
 """An area in more pieces than this is confetti; a line around each piece would hide the map."""
@@ -80,6 +80,7 @@ def scene(
     palette: str | None = None,
     opacity: float = 0.85,
     outline: float | None = 0.2,
+    area: Bool[np.ndarray, "h3 w3"] | None = None,
 ) -> Image.Image:
     """Draw a map over the grey photo, without words.
 
@@ -92,6 +93,7 @@ def scene(
         palette: one of `seewhy.render.PALETTES`.
         opacity: of the strongest value, in [0, 1].
         outline: share of the seen area to draw a line around, its strongest positive part; None draws no line.
+        area: draw the line around this area instead, such as the one that a test hid.
 
     Returns:
         An RGB picture of that size.
@@ -100,7 +102,7 @@ def scene(
     grey = resized(picture, size).convert("L").convert("RGB")
     layer = Image.fromarray(colorize(values, signed=signed, limit=limit, palette=palette, opacity=opacity), "RGBA")
     drawn = _without_unseen(Image.alpha_composite(grey.convert("RGBA"), layer).convert("RGB"), np.isnan(values))
-    loops = around_strongest(values, outline) if outline else None
+    loops = around(values, outline, area)
     return with_lines(drawn, loops, max(1.6, max(size) / 330)) if loops else drawn
 
 
@@ -108,6 +110,23 @@ def around_strongest(values: Float[np.ndarray, "h w"], share: float) -> list[Loo
     """Return lines around the strongest positive area; none where nothing is positive, None where it is confetti."""
     loops = contours(strongest(values, share), values)
     return loops if len(loops) <= MOST_PIECES else None
+
+
+def around_area(area: Bool[np.ndarray, "h w"], size: tuple[int, int]) -> list[Loop] | None:
+    """Return lines around an area, for a drawing of `size` (w, h), corners rounded; None where it is confetti."""
+    if len(contours(area)) > MOST_PIECES:
+        return None
+    fine = resample(area.astype(np.float64), size) > 0.5
+    return contours(*blurred_area(fine, max(size) / 120))
+
+
+def around(
+    values: Float[np.ndarray, "h w"], outline: float | None, area: Bool[np.ndarray, "h2 w2"] | None = None
+) -> list[Loop] | None:
+    """Return the lines that a drawing with these values gets: around the area, or else around the strongest part."""
+    if area is not None:
+        return around_area(area, (values.shape[1], values.shape[0]))
+    return around_strongest(values, outline) if outline else []
 
 
 def with_lines(picture: Image.Image, loops: list[Loop], width: float) -> Image.Image:
