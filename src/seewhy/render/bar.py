@@ -14,10 +14,12 @@ def figures(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in percent: "20 %", "0.4 %"; a part is never called 100 %, nor 0 %."""
-    if not 0 < share < 1 or 0.0995 <= share < 0.995:
-        return f"{100 * share:.0f} %"
-    return "over 99 %" if share >= 0.995 else "under 0.1 %" if share < 0.001 else f"{100 * share:.1f} %"
+    """Return a share in percent, two figures: "20 %", "3.4 %"; a part is never called 100 %, nor 0 %."""
+    if 0 < share < 0.001:
+        return "under 0.1 %"
+    if 0.995 <= share < 1:
+        return "over 99 %"
+    return f"{100 * share:.2g} %" if share < 0.0995 else f"{100 * share:.0f} %"
 
 
 def own_end(limit: float | None, *, signed: bool) -> str:

@@ -56,8 +56,9 @@ def overlay(
     normalization = normalization or own_end(limit, signed=signed)
     lines = (
         remark(heatmap, signed=signed),
-        *_meaning(values, end, unit, normalization),
+        f"evidence{f' ({unit})' if unit else ''}; the scale ends at {normalization}" if end else "",
         *_lines(values, outline, area),
+        "hatched: not seen by the network" if np.isnan(values).any() else "",
         *notes,
     )
     ends = _ends(values, end, signed=signed)
@@ -87,11 +88,6 @@ def _ends(values: Heatmap, end: float, *, signed: bool) -> tuple[str, str, str]:
     if signed:
         return f"{below}{figures(-end)}  against", "0", f"for  {beyond}{figures(end)}"
     return "0", "", f"{beyond}{figures(end)}"
-
-
-def _meaning(values: Heatmap, end: float, unit: str, normalization: str) -> list[str]:
-    lines = [f"evidence{f' ({unit})' if unit else ''}; the scale ends at {normalization}"] if end else []
-    return [*lines, "hatched: not seen by the network"] if np.isnan(values).any() else lines
 
 
 def _lines(values: Heatmap, outline: float | None, area: Bool[np.ndarray, "h2 w2"] | None) -> list[str]:

@@ -117,7 +117,7 @@ def around_area(area: Bool[np.ndarray, "h w"], size: tuple[int, int]) -> list[Lo
     if len(contours(area)) > MOST_PIECES:
         return None
     fine = resample(area.astype(np.float64), size) > 0.5
-    return contours(*blurred_area(fine, max(size) / 120))
+    return contours(*blurred_area(fine, max(size) / 100))
 
 
 def around(

@@ -1,0 +1,103 @@
+"""Every number of a photo report as plain values, ready for JSON."""
+
+import json
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from seewhy.report.photo import Answer, HideTest, PhotoReport
+from seewhy.report.words import concentration, place
+
+FORMAT = "seewhy-photo-1"
+"""Name and version of the layout; a change that breaks readers raises the number."""
+
+
+def numbers(report: PhotoReport) -> dict[str, Any]:
+    """Return the report without its pictures: only dicts with string keys, lists, strings, finite numbers, None.
+
+    A number that is not finite becomes None. Maps are summed up (extremes, evidence for and against, seen share);
+    the maps themselves belong into an array file.
+    """
+    plain: dict[str, Any] = _plain(
+        {
+            "format": FORMAT,
+            "photo": {"name": report.name, "width": report.size[0], "height": report.size[1]},
+            "network": report.model,
+            "method": report.method,
+            "layer": report.layer,
+            "source": report.source,
+            "map": {"signed": report.signed, "unit": report.unit, "limit": report.limit},
+            "chosen": report.chosen,
+            "answers": [_answer(answer) for answer in report.answers],
+            "top": [{"name": name, "probability": share} for name, share in report.top],
+            "concentration": report.concentration,
+            "where": report.where,
+            "hide_test": _test(report.hide_test) if report.hide_test else None,
+            "channels": [
+                {"index": channel.index, "contribution": channel.contribution, "share": channel.share}
+                for channel in report.channels
+            ],
+            "channels_share": report.channels_share,
+            "cost": report.cost,
+            "cautions": report.cautions,
+            "command": report.command,
+            "provenance": report.provenance,
+        }
+    )
+    return plain
+
+
+def json_text(report: PhotoReport, indent: int | None = 2) -> str:
+    """Return `numbers` as JSON text in ASCII; it never holds NaN or Infinity."""
+    return json.dumps(numbers(report), indent=indent, allow_nan=False)
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {
+        "name": answer.name,
+        "score": answer.score,
+        "probability": answer.probability,
+        "map": _summary(answer.heatmap),
+    }
+
+
+def _summary(heatmap: Float[np.ndarray, "h w"]) -> dict[str, Any]:
+    seen = heatmap[np.isfinite(heatmap)]
+    return {
+        "lowest": seen.min() if seen.size else None,
+        "highest": seen.max() if seen.size else None,
+        "mean": seen.mean() if seen.size else None,
+        "seen_share": seen.size / heatmap.size,
+        "concentration": concentration(heatmap),
+        "where": place(heatmap),
+    }
+
+
+def _test(test: HideTest) -> dict[str, Any]:
+    return {
+        "before": test.before,
+        "hidden": test.hidden,
+        "controls": test.controls,
+        "share": test.share,
+        "unit": test.unit,
+        "outcome": test.outcome,
+        "sentence": test.sentence,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return the value in the types that JSON knows; what has no such form becomes its text."""
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return [_plain(item) for item in sorted(value, key=str)]
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    return value if value is None or isinstance(value, str | bool | int) else str(value)

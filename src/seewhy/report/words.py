@@ -1,0 +1,90 @@
+"""The sentences of a photo report: places, probabilities, and what a picture shows for those who do not see it."""
+
+import numpy as np
+from jaxtyping import Float
+
+from seewhy.render.bar import figures, percent
+from seewhy.render.outline import strongest
+from seewhy.report.photo import Answer, HideTest, PhotoReport
+
+OUTCOMES = {"passes": "passes", "unclear": "is unclear", "fails": "fails"}
+
+
+def probability(value: float) -> str:
+    """Return a probability with two digits; one that is not 0 or 1 is never called so."""
+    if 0 < value < 0.01:
+        return "under 0.01"
+    if 0.99 < value < 1:
+        return "over 0.99"
+    return f"{value:.2f}"
+
+
+def quantity(value: float, unit: str) -> str:
+    """Return a value of the hide test: a probability, or a number with its unit."""
+    return probability(value) if unit == "probability" else f"{figures(value)} {unit}".strip()
+
+
+def answer_value(answer: Answer, unit: str) -> str:
+    """Return "p = 0.71" for a class, or the score where the target is no class."""
+    if answer.probability is None:
+        return f"{figures(answer.score)} {unit}".strip()
+    text = probability(answer.probability)
+    return f"p {text}" if text[0] in "uo" else f"p = {text}"
+
+
+def concentration(heatmap: Float[np.ndarray, "h w"], share: float = 0.2) -> float | None:
+    """Return the share of the positive evidence inside the strongest `share` of the seen area; None if there is none."""
+    positive = np.where(heatmap > 0, heatmap, 0.0)
+    total = float(positive.sum())
+    return float(positive[strongest(heatmap, share)].sum()) / total if total > 0 else None
+
+
+def place(heatmap: Float[np.ndarray, "h w"]) -> str:
+    """Return where the positive evidence has its centre, in ninths of the seen area: "upper left", "centre" ..."""
+    positive = np.where(heatmap > 0, heatmap, 0.0)
+    if not positive.any():
+        return "nowhere"
+    seen = np.isfinite(heatmap)
+    vertical = _third(positive.sum(axis=1), seen.any(axis=1))
+    horizontal = _third(positive.sum(axis=0), seen.any(axis=0))
+    row, column = ("upper", "centre", "lower")[vertical], ("left", "middle", "right")[horizontal]
+    return "centre" if (vertical, horizontal) == (1, 1) else f"{row} {column}"
+
+
+def evidence(report: PhotoReport, index: int) -> str:
+    """Return one sentence on where the evidence for an answer lies, and how concentrated it is."""
+    answer = report.answers[index]
+    is_chosen = index == report.chosen
+    held = report.concentration if is_chosen else concentration(answer.heatmap)
+    if held is None:
+        against = report.signed and bool((answer.heatmap < 0).any())
+        return "Nothing on the map speaks for it." if against else "The map shows no evidence: it is zero everywhere."
+    where = (report.where if is_chosen else "") or place(answer.heatmap)
+    return f"Evidence for it: {where}. The strongest {percent(0.2)} of the seen area hold {percent(held)} of it."
+
+
+def hide_line(test: HideTest) -> str:
+    """Return the hide test in one line of figures, for places that have no room for its sentence."""
+    before, hidden = quantity(test.before, test.unit), quantity(test.hidden, test.unit)
+    line = f"hide test {OUTCOMES[test.outcome]}: {before} → {hidden} with this area blurred"
+    if not test.controls:
+        return f"{line}; no control areas"
+    mean = quantity(float(np.mean(test.controls)), test.unit)
+    return f"{line}; {mean} for {len(test.controls)} other areas (mean)"
+
+
+def alternative(report: PhotoReport, index: int) -> str:
+    """Return what the drawn map of an answer shows, for those who do not see it."""
+    answer = report.answers[index]
+    what = f"Heatmap over {report.name} for “{answer.name}” ({answer_value(answer, report.unit)})."
+    test = report.hide_test
+    tested = f" The {hide_line(test)}." if test and index == report.chosen else ""
+    return f"{what} {evidence(report, index)}{tested}"
+
+
+def _third(mass: Float[np.ndarray, " n"], seen: "np.ndarray") -> int:
+    """Return 0, 1 or 2: the third of the seen stretch in which the mass has its centre."""
+    places = np.arange(len(mass)) + 0.5
+    first, last = np.flatnonzero(seen)[[0, -1]]
+    centre = (float((mass * places).sum() / mass.sum()) - first) / (last + 1 - first)
+    return min(2, int(3 * centre))
