@@ -10,6 +10,7 @@ from seewhy.core.method import AUTO, Method, Source
 from seewhy.core.needs import Needs, at
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
+from seewhy.ops.channels import over_positions, weighted_sum
 
 
 @register
@@ -57,5 +58,5 @@ class GradCAM(Method):
         """Return the heatmap."""
         trace = probe.trace()
         activation, gradient = trace.activation[self.layer], trace.gradient[self.layer]  # (b, c, *spatial)
-        weight = gradient.flatten(2).mean(dim=2)  # (b, c), equation 1
-        return (weight.view(*weight.shape, *[1] * (activation.dim() - 2)) * activation).sum(dim=1).relu()  # equation 2
+        weights = over_positions(gradient)  # (b, c), equation 1
+        return weighted_sum(weights, activation).relu()  # equation 2

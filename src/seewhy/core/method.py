@@ -52,7 +52,7 @@ class Anatomy(Protocol):
 
     @property
     def biased_layers(self) -> Sequence[str]:
-        """The layers that add a constant to their output, in the order in which they run."""
+        """The layers that run and add a constant to their output, in the order in which they finish; "conv#1" is a second call."""
 
 
 class Method(ABC):

@@ -11,15 +11,19 @@ class Needs:
     """Layers whose activations, and places whose gradients, are wanted; two needs unite with `|`.
 
     Args:
-        activations: names of layers.
+        activations: names of layers; each must have a spatial grid.
         gradients: names of layers, or `INPUT`; a gradient at a layer brings the activation with it.
+        lenient: those of the gradients that are zero, and no error, where the score does not depend on the layer.
     """
 
     activations: frozenset[str] = frozenset()
     gradients: frozenset[str] = frozenset()
+    lenient: frozenset[str] = frozenset()
 
     def __or__(self, other: "Needs") -> "Needs":
-        return Needs(self.activations | other.activations, self.gradients | other.gradients)
+        strict = (self.gradients - self.lenient) | (other.gradients - other.lenient)
+        gradients = self.gradients | other.gradients
+        return Needs(self.activations | other.activations, gradients, gradients - strict)
 
     def __le__(self, other: "Needs") -> bool:
         return self.activations <= other.layers and self.gradients <= other.gradients

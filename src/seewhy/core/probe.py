@@ -28,6 +28,9 @@ class Probe(Protocol):
     def trace(self) -> Trace:
         """Return the pass over the images themselves, made once for all that ask."""
 
+    def score(self) -> Float[Tensor, " b"]:
+        """Return the target's value on the images themselves; no backward is made."""
+
     def traces(self, variants: Iterable[Float[Tensor, "b c *spatial"]], needs: Needs) -> Iterator[Trace]:
         """Yield one trace for each variant of the images; variants are taken ahead, a micro-batch at a time."""
 
@@ -44,7 +47,7 @@ class Probe(Protocol):
         """Return images that stand for "nothing": "black", "white", "zero", "mean", "blur" or "noise"."""
 
     def biases(self) -> Mapping[str, Float[Tensor, " c"]]:
-        """Return, for each layer that adds a constant to its output, that constant per channel, in the order they run."""
+        """Return, for each layer that runs and adds a constant to its output, that constant per channel; "conv#1" is a second call."""
 
     def generator(self) -> Generator:
         """Return a fresh random generator on the CPU, seeded by the session.

@@ -62,12 +62,13 @@ class Pass:
         )
         gradients = {}
         for name, gradient in zip(names, found, strict=True):
-            if gradient is None:
+            if gradient is None and name not in self.needs.lenient:
                 raise GradientError(
                     f"the target does not depend on {name!r}: no gradient comes back to it; choose an earlier layer or another target"
                 )
+            known = torch.zeros_like(self.nodes[name]) if gradient is None else gradient
             grid = self.grids.get(name)
-            gradients[name] = _upcast(gradient if grid is None else grid.apply(gradient))
+            gradients[name] = _upcast(known if grid is None else grid.apply(known))
         return gradients
 
 
@@ -92,6 +93,7 @@ class Network:
         self._format = torch.contiguous_format
         self._settled = self._draws = False
         self._found: dict[tuple[int, ...], str] = {}
+        self._biases: dict[tuple[int, ...], dict[str, Tensor]] = {}
         if model.module.training:
             self.notes += ("the network was in train mode; it is explained in eval mode",)
         try:
@@ -137,7 +139,14 @@ class Network:
             inputs: what it takes, any number of rows.
             needs: what is wanted of the pass; the graph starts at the first place whose gradient is wanted.
         """
-        made = self._forward(inputs, needs)
+        try:
+            made = self._forward(inputs, needs)
+        except SeewhyError:
+            raise
+        except Exception as error:  # the network is the user's own code, and may raise anything
+            raise ModelError(
+                f"{self.model.title} fails on an input of shape {tuple(inputs.shape)}: {type(error).__name__}: {str(error).strip()}"
+            ) from error
         if needs.gradients and not made.reading.output.requires_grad and INPUT not in needs.gradients:
             made = self._forward(inputs, needs | Needs(gradients=frozenset({INPUT})))
         self.count(Cost(forwards=len(inputs)))
@@ -252,11 +261,27 @@ class Network:
                 self._found[key] = self.layers(key[1:], key[0])[1]
             return self._found[key]
 
-    @cached_property
-    def biases(self) -> dict[str, Float[Tensor, " c"]]:
-        """For each layer that adds a constant to its output, that constant per channel."""
-        pairs = ((name, constants(part)) for name, part in self.module.named_modules())
-        return {name: constant.detach() for name, constant in pairs if constant is not None}
+    def biases(self, inputs: Float[Tensor, "b c *spatial"]) -> dict[str, Float[Tensor, " c"]]:
+        """For each layer that runs and adds a constant to its output, that constant per channel.
+
+        A layer that runs several times is named call by call: "conv#0", "conv#1".
+        """
+        key = tuple(inputs.shape[1:])
+        with self._lock:
+            if key not in self._biases:
+                self._biases[key] = self._find_biases(inputs[:1])
+            return self._biases[key]
+
+    def _find_biases(self, inputs: Float[Tensor, "1 c *spatial"]) -> dict[str, Float[Tensor, " c"]]:
+        with self._running(), torch.no_grad(), torch.random.fork_rng(devices=[]):
+            layers, _ = survey(self.module, lambda: self.module(self._arranged(inputs)), inputs.shape[2:])
+        found = {}
+        for layer in layers:
+            constant = constants(layer_of(self.module, layer.name))
+            if constant is not None:
+                names = [layer.name] if layer.runs == 1 else [f"{layer.name}#{call}" for call in range(layer.runs)]
+                found.update(dict.fromkeys(names, constant.detach()))
+        return found
 
 
 def _check_answer(output: Tensor, rows: int) -> None:
@@ -283,10 +308,11 @@ def _upcast(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
-def check_grid(trace: Trace, layer: str) -> None:
-    """Raise `LayerError` where a layer has no spatial grid to draw on."""
-    shape = tuple(trace.activation[layer].shape)
-    if len(shape) < 4 or max(shape[2:]) < 2:
-        raise LayerError(
-            f"layer {split_call(layer)[0]!r} puts out {shape}, which has no spatial grid; choose an earlier one with `seewhy layers`"
-        )
+def check_grids(trace: Trace, needs: Needs) -> None:
+    """Raise `LayerError` where a layer whose activation is wanted has no spatial grid to draw on."""
+    for layer in needs.activations:
+        shape = tuple(trace.activation[layer].shape)
+        if len(shape) < 4 or max(shape[2:]) < 2:
+            raise LayerError(
+                f"layer {split_call(layer)[0]!r} puts out {shape}, which has no spatial grid; choose an earlier one with `seewhy layers`"
+            )

@@ -12,7 +12,7 @@ from seewhy.core.needs import INPUT, Needs
 from seewhy.core.target import BoundTarget, Target
 from seewhy.core.trace import Reading, Trace
 from seewhy.engine.chunking import clock, packs
-from seewhy.engine.network import Network, Pass, check_grid
+from seewhy.engine.network import Network, Pass, check_grids
 from seewhy.engine.stand_ins import stand_in
 
 AT_INPUT = Needs(gradients=frozenset({INPUT}))
@@ -57,21 +57,37 @@ class Question:
         return trace
 
 
+class Bill:
+    """What a method has used so far: passes per image, and the questions whose shared pass it has asked for."""
+
+    def __init__(self) -> None:
+        self.cost = Cost()
+        self._shared: list[Question] = []
+
+    def share(self, question: Question, needs: Needs) -> None:
+        """Charge a shared pass once: the forward for the first question, a backward for each."""
+        if question not in self._shared:
+            self.cost += Cost(0 if self._shared else 1, 1 if needs.gradients else 0)
+            self._shared.append(question)
+
+
 class NetworkProbe:
     """One question, as one method sees it; see `seewhy.core.probe.Probe`.
 
     Args:
         question: block and target.
         needs: what this method wants of the shared pass; its part of the cost follows from that.
-
-    Attributes:
-        cost: passes per image that the method has used, the shared one included once it is asked for.
+        bill: where the cost is written; a new one if None.
     """
 
-    def __init__(self, question: Question, needs: Needs) -> None:
+    def __init__(self, question: Question, needs: Needs, bill: Bill | None = None) -> None:
         self._question, self._block, self._needs = question, question.block, needs
-        self._used_shared = False
-        self.cost = Cost()
+        self._bill = bill or Bill()
+
+    @property
+    def cost(self) -> Cost:
+        """Passes per image that the method has used, for all targets that it asked about, the shared one included."""
+        return self._bill.cost
 
     @property
     def inputs(self) -> Float[Tensor, "b c *spatial"]:
@@ -90,27 +106,33 @@ class NetworkProbe:
             LayerError: a layer that the method draws on has no spatial grid.
         """
         trace = self._question.trace
-        if not self._used_shared:
-            self._used_shared = True
-            self.cost += Cost(1, 1 if self._needs.gradients else 0)
-        for layer in self._needs.layers:
-            check_grid(trace, layer)
+        self._bill.share(self._question, self._needs)
+        check_grids(trace, self._needs)
         return trace
 
+    def score(self) -> Float[Tensor, " b"]:
+        """Return the target's value on the images themselves; no backward is made."""
+        return self._question.score
+
     def traces(self, variants: Iterable[Float[Tensor, "b c *spatial"]], needs: Needs) -> Iterator[Trace]:
-        """Yield one trace for each variant of the images; variants are taken ahead, a micro-batch at a time."""
+        """Yield one trace for each variant of the images; variants are taken ahead, a micro-batch at a time.
+
+        Raises:
+            LayerError: a layer whose activation is wanted has no spatial grid.
+        """
         network, images = self._block.network, len(self.inputs)
-        needs = needs | self._question.target.needs()
+        wanted, needs = needs, needs | self._question.target.needs()
         kind = (needs, tuple(self.inputs.shape[1:]))
         bound = self.bound
         for pack in packs(variants, network.tuner, kind):
             start = clock()
             made = network.forward(torch.cat([variant.expand_as(self.inputs) for variant in pack]), needs)
             whole = made.trace(_each(bound, len(pack)))
+            check_grids(whole, wanted)
             network.tuner.saw(kind, len(pack) * images, clock() - start)
             backwards = len(pack) if needs.gradients else 0
             network.count(Cost(backwards=backwards * images))
-            self.cost += Cost(len(pack), backwards)
+            self._bill.cost += Cost(len(pack), backwards)
             yield from (_part(whole, slice(n * images, (n + 1) * images)) for n in range(len(pack)))
 
     def gradients(self, variants: Iterable[Float[Tensor, "b c *spatial"]]) -> Iterator[Float[Tensor, "b c *spatial"]]:
@@ -124,16 +146,16 @@ class NetworkProbe:
             yield trace.score
 
     def toward(self, target: Target) -> "NetworkProbe":
-        """Return a probe of the same images for another target; it shares the forward pass, and counts its own cost."""
-        return NetworkProbe(Question(self._block, target), self._needs)
+        """Return a probe of the same images for another target; it shares the forward pass, and its cost adds to this one's."""
+        return NetworkProbe(Question(self._block, target), self._needs, self._bill)
 
     def stand_in(self, kind: str) -> Float[Tensor, "b c *spatial"]:
         """Return images that stand for "nothing": "black", "white", "zero", "mean", "blur" or "noise"."""
         return stand_in(kind, self.inputs, self._block.network.model, self.generator())
 
     def biases(self) -> Mapping[str, Float[Tensor, " c"]]:
-        """Return, for each layer that adds a constant to its output, that constant per channel."""
-        return self._block.network.biases
+        """Return, for each layer that runs and adds a constant to its output, that constant per channel."""
+        return self._block.network.biases(self._block.inputs)
 
     def generator(self) -> Generator:
         """Return a fresh random generator on the CPU, seeded by the session."""

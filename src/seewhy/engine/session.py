@@ -79,7 +79,7 @@ class Session:
             SeewhyError: of any kind, with the method and the shape of the input added to what it says.
         """
         inputs = self.network.accept(_stacked(samples))
-        methods = [method.resolve(_Anatomy(self.network, inputs)) for method in methods]
+        methods = [self.resolved(method, inputs) for method in methods]
         needs = reduce(or_, [*(method.needs() for method in methods), *(target.needs() for target in targets)], Needs())
         parts: list[list[list[Explanation]]] = []
         start = 0
@@ -89,6 +89,10 @@ class Session:
             parts.append([self._explain(block, target, methods, samples[start:stop]) for target in targets])
             start = stop
         return [[_joined([part[t][m] for part in parts]) for m in range(len(methods))] for t in range(len(targets))]
+
+    def resolved(self, method: Method, inputs: Float[Tensor, "b c *spatial"]) -> Method:
+        """Return a method with its layers settled for this network and inputs of this size."""
+        return method.resolve(_Anatomy(self.network, inputs))
 
     def block(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Block:
         """Return a block of images whose forward pass, made at once, all further questions share."""
@@ -160,7 +164,7 @@ class _Anatomy:
 
     @property
     def biased_layers(self) -> Sequence[str]:
-        return tuple(self._network.biases)
+        return tuple(self._network.biases(self._inputs))
 
 
 def _stacked(samples: Sequence[Sample]) -> Tensor:
