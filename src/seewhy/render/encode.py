@@ -19,14 +19,14 @@ def png_bytes(image: Image.Image) -> bytes:
 
 
 def webp_bytes(image: Image.Image, quality: int = 80) -> bytes:
-    """Return the picture as WebP with loss; transparency is kept.
+    """Return the picture as WebP with loss; below quality 70 the steps of transparency get coarser too.
 
     Args:
         image: RGB or RGBA.
         quality: 0 (smallest) to 100.
     """
     buffer = BytesIO()
-    image.save(buffer, "WEBP", quality=quality, method=4)
+    image.save(buffer, "WEBP", quality=quality, method=4, alpha_quality=100 if quality >= 70 else quality)
     return buffer.getvalue()
 
 

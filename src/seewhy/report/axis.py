@@ -31,12 +31,11 @@ def axis(values: list[float], *, from_zero: bool, most: int = 6) -> Axis:
         most: how many ticks there may be, at least 3.
     """
     low, high = min(values), max(values)
-    low, high = (min(0.0, low), high) if from_zero else (low, high)
-    spread = (high - low) or abs(high) or 1.0
-    power = 10.0 ** (floor(log10(spread)) - 2)
+    low = min(0.0, low) if from_zero else low
+    high = high if high > low else low + (abs(low) or 1.0)
+    power = 10.0 ** (floor(log10(high - low)) - 2)
     for step in (factor * power * 10**more for more in range(5) for factor in (1, 2, 5)):
         first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
-        last = last if last > first else first + 1
         if last - first < most:
             break
     digits = max(0, -floor(log10(step) + 1e-9))
