@@ -42,6 +42,13 @@ class Attribution:
     residual: Float[Tensor, " b"] | None = None
     notes: tuple[str, ...] = ()
 
+    @classmethod
+    def adding_up(
+        cls, heatmap: Float[Tensor, "b *spatial"], explained: Float[Tensor, " b"], notes: tuple[str, ...] = ()
+    ) -> Self:
+        """Return a map that promises to add up to `explained`, with what it misses as the residual."""
+        return cls(heatmap, explained - heatmap.flatten(1).sum(dim=1), notes)
+
 
 class Anatomy(Protocol):
     """What a method may ask about the network before it runs, in order to settle its layers."""

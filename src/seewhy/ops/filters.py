@@ -1,5 +1,8 @@
 """Blur and resize, written once for pictures, clips and volumes."""
 
+import math
+from collections.abc import Iterable, Iterator
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -36,3 +39,33 @@ def gaussian_blur(images: Float[Tensor, "b c *spatial"], sigma: float) -> Float[
         padded = F.pad(flat, (radius, radius), mode="replicate")
         blurred = F.conv1d(padded, kernel[None, None]).reshape(lines.shape).movedim(-1, axis)
     return blurred
+
+
+def diffusion(
+    images: Float[Tensor, "b c *spatial"], sigmas: Iterable[float]
+) -> Iterator[Float[Tensor, "b c *spatial"]]:
+    """Yield the images blurred with each Gaussian, as heat spreads on a plate that lets none out.
+
+    Beyond the border the image goes on as in a mirror, so its mean is kept at every width, and blurs add up exactly: sigma 3 and
+    then 4 is 5. Each cosine of the image is damped on its own, which costs the same for every width.
+    """
+    axes = range(2, images.dim())
+    cosines = [_cosines(images.shape[axis], images) for axis in axes]
+    spectrum = images
+    for axis, basis in zip(axes, cosines, strict=True):
+        spectrum = (spectrum.movedim(axis, -1) @ basis.T).movedim(-1, axis)
+    for sigma in sigmas:
+        blurred = spectrum
+        for axis, basis in zip(axes, cosines, strict=True):
+            waves = torch.arange(len(basis), device=images.device, dtype=images.dtype) * (math.pi / len(basis))
+            damped = basis * torch.exp(-0.5 * (sigma * waves) ** 2)[:, None]
+            blurred = (blurred.movedim(axis, -1) @ damped).movedim(-1, axis)
+        yield blurred
+
+
+def _cosines(size: int, like: Tensor) -> Float[Tensor, "n n"]:
+    """Return the orthonormal cosines of the even mirrored line, one wave a row, rising frequency."""
+    waves, places = torch.arange(size, dtype=torch.float64)[:, None], torch.arange(size, dtype=torch.float64) + 0.5
+    basis = torch.cos(waves * places * (math.pi / size)) * math.sqrt(2 / size)
+    basis[0] /= math.sqrt(2)
+    return basis.to(like)
