@@ -65,7 +65,7 @@ def test_ties_are_broken_by_position_so_the_count_is_exact():
     assert strongest(np.ones((10, 10)), 0.2).ravel().nonzero()[0].tolist() == list(range(20))
 
 
-@pytest.mark.parametrize("share", [0, -0.1, 1.01, np.nan])
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.01, np.nan])
 def test_a_share_out_of_range_is_refused(share):
     with pytest.raises(ConfigError, match="share"):
         strongest(np.ones((2, 2)), share)

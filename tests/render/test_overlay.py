@@ -108,8 +108,8 @@ def test_remarks(values, signed, expected):
 @pytest.mark.parametrize(
     ("share", "text"),
     [
-        (0, "0 %"),
-        (1, "100 %"),
+        (0.0, "0 %"),
+        (1.0, "100 %"),
         (0.2, "20 %"),
         (0.996, "over 99 %"),
         (0.034, "3.4 %"),

@@ -120,4 +120,4 @@ def test_axis_has_round_ticks_around_all_values(values, from_zero, labels):
 
 def test_a_place_on_the_axis_is_in_proportion():
     made = axis([0.0, 10.0], from_zero=True)
-    assert [made.percent(value) for value in (0, 2.5, 10, 11, -1)] == [0, 25, 100, 100, 0]
+    assert [made.percent(value) for value in (0.0, 2.5, 10.0, 11.0, -1.0)] == [0, 25, 100, 100, 0]

@@ -28,7 +28,7 @@ def legible(text: str, font: ImageFont.FreeTypeFont) -> str:
     return "".join(_letters(letter, font) for letter in text if letter.isprintable() or letter == "\t")
 
 
-def wrap(text: str, font: ImageFont.FreeTypeFont, width: float, lines: int = 3) -> list[str]:
+def wrap(text: str, font: ImageFont.FreeTypeFont, width: int, lines: int = 3) -> list[str]:
     """Break the text at spaces, and words that are wider than a line anywhere; the last line may end in an ellipsis."""
     made: list[str] = []
     line = ""
@@ -47,7 +47,7 @@ def wrap(text: str, font: ImageFont.FreeTypeFont, width: float, lines: int = 3) 
     return made if len(made) <= lines else [*made[: lines - 1], shortened(" ".join(made[lines - 1 :]), font, width)]
 
 
-def shortened(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
+def shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     """Return the text, cut at the end with an ellipsis where it is wider than `width` pixels."""
     if font.getlength(text) <= width:
         return text
