@@ -1,0 +1,155 @@
+"""The commands and their options; what they do stands in the modules beside this one."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seewhy.cli import console
+from seewhy.version import __version__
+
+app = typer.Typer(
+    name="seewhy",
+    help="Ask a vision model why: heatmaps that say how far to trust them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Photos = Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Pictures, or folders of pictures.", show_default=False)]
+ModelName = Annotated[str, typer.Option("--model", "-m", help="A model: see `seewhy models`.")]
+Checkpoint = Annotated[Path | None, typer.Option(help="Weights for the model: .safetensors, or .pt without code in it.", show_default=False)]
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON on stdout.")]
+FitName = Annotated[str | None, typer.Option("--fit", metavar="crop|pad|squash", help="How a picture is fitted; the model's own way by default.", show_default=False)]
+Layer = Annotated[str | None, typer.Option(help="Layer to look at: see `seewhy layers`; found by itself by default.", show_default=False)]
+Seed = Annotated[int, typer.Option(help="Of everything that is drawn at random.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps …", show_default=False)]
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 (typer calls it so)
+    if wanted:
+        console.out().print(f"seewhy {__version__}", markup=False)
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,  # noqa: FBT002
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,  # noqa: FBT002
+) -> None:
+    """Set what holds for every command."""
+    console.settings.debug = debug
+
+
+@app.command()
+def explain(
+    photos: Photos,
+    model: ModelName = "efficientnet-lite0",
+    method: Annotated[str, typer.Option(help="How: see `seewhy methods`.")] = "grad-cam",
+    target: Annotated[str | None, typer.Option("--target", "-t", metavar="CLASS", help="Class to explain, by name or index; the predicted one by default.", show_default=False)] = None,
+    against: Annotated[str | None, typer.Option(metavar="CLASS", help="Explain why the target and not this class.", show_default=False)] = None,
+    layer: Layer = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting of the method, such as steps=64; may be repeated.", show_default=False)] = None,
+    out: Out = Path(),
+    fit: FitName = None,
+    checkpoint: Checkpoint = None,
+    hide_test: Annotated[bool, typer.Option(help="Run the hide test: nine more passes.")] = True,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002
+    force: Force = False,  # noqa: FBT002
+    seed: Seed = 0,
+    device: Device = None,
+) -> None:
+    """Show where in each photo the evidence for the answer lies, and how far to trust that.
+
+    Writes for each photo NAME.why.png (the map), NAME.why.html (the page to read), NAME.why.json (every number) and NAME.why.npz (the raw map).
+    Exit codes: 0 all done, 2 wrong use, 3 some photos failed, 130 interrupted.
+    """
+    from seewhy.cli.explaining import Order, run
+
+    run(Order(photos, model, checkpoint, method, settings or [], target, against, layer, out, fit, hide_test, as_json, force, seed, device))
+
+
+@app.command()
+def compare(
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A picture.", show_default=False)],
+    model: ModelName = "efficientnet-lite0",
+    methods: Annotated[str | None, typer.Option(help="Keys with commas between; a choice of every family by default, 'all' for all.", show_default=False)] = None,
+    classes: Annotated[int, typer.Option(min=1, max=10, help="How many of the likeliest classes.")] = 3,
+    layer: Layer = None,
+    out: Out = Path(),
+    fit: FitName = None,
+    checkpoint: Checkpoint = None,
+    as_json: AsJson = False,  # noqa: FBT002
+    force: Force = False,  # noqa: FBT002
+    seed: Seed = 0,
+    device: Device = None,
+) -> None:
+    """Draw methods x classes for one photo in one grid, NAME.compare.png, each method on one scale over the classes."""
+    from seewhy.cli.comparing import Order, run
+
+    run(Order(photo, model, checkpoint, methods, classes, layer, out, fit, as_json, force, seed, device))
+
+
+@app.command()
+def methods(as_json: AsJson = False) -> None:  # noqa: FBT002
+    """List the methods: family, sign, cost, what each is good and bad at, source."""
+    from seewhy.cli.listing import list_methods
+
+    list_methods(as_json=as_json)
+
+
+@app.command()
+def models(as_json: AsJson = False) -> None:  # noqa: FBT002
+    """List where models come from, and what of that is installed."""
+    from seewhy.cli.listing import list_models
+
+    list_models(as_json=as_json)
+
+
+@app.command()
+def layers(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model: see `seewhy models`.")] = "efficientnet-lite0",
+    checkpoint: Checkpoint = None,
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """List a model's layers with their shapes, and mark the one that methods look at."""
+    from seewhy.cli.listing import list_layers
+
+    list_layers(model, checkpoint, as_json=as_json)
+
+
+@app.command()
+def doctor(
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A model whose preprocessing is in doubt.", show_default=False)] = None,
+    folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Pictures to try it on; class names in file or folder names help.", show_default=False)] = None,
+    checkpoint: Checkpoint = None,
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """Check this installation; with MODEL and FOLDER, check that the model's pictures are prepared as it was trained."""
+    from seewhy.cli.listing import examine_environment, examine_preprocessing
+
+    if model is None:
+        examine_environment(as_json=as_json)
+    else:
+        examine_preprocessing(model, folder, checkpoint, as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line; an unexpected error is one line unless --debug is given."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        console.say("interrupted")
+        sys.exit(console.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(console.OK)
+    except Exception as error:
+        if console.settings.debug:
+            raise
+        console.complain(error)
+        sys.exit(1)

@@ -1,0 +1,74 @@
+"""`seewhy methods`, `models`, `layers` and `doctor`: what there is, and whether it is in order."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from seewhy.adapters.load import load_model
+from seewhy.api import Session, methods
+from seewhy.cli import console
+from seewhy.core.registry import load_plugins
+
+
+def list_methods(*, as_json: bool) -> None:
+    """Print every method with its facts."""
+    rows = [
+        {
+            "key": key,
+            "title": found.title,
+            "family": found.family,
+            "signed": found.signed,
+            "resolution": found.resolution,
+            "complete": found.complete,
+            "cost": str(found().cost() or "depends on the image"),
+            "caution": found.caution,
+            "source": str(found.source),
+        }
+        for key, found in sorted(methods().items(), key=lambda item: (item[1].family, item[0]))
+    ]
+    for name, error in load_plugins().items():
+        console.say(f"plugin {name} does not load: {type(error).__name__}: {error}")
+    show(rows, ("key", "family", "signed", "resolution", "cost", "caution", "source"), as_json=as_json)
+
+
+def list_layers(spec: str, checkpoint: Path | None, *, as_json: bool) -> None:
+    """Print a model's layers in the order in which they finish."""
+    with console.usage():
+        session = Session(load_model(spec, checkpoint))
+        size, mean, _ = session.model.needs_preprocessing()
+        channels = 1 if session.model.channels == "grey" else max(3, len(mean))
+        layers, chosen = session.network.layers(size, channels)
+    rows = [
+        {
+            "layer": layer.name,
+            "type": layer.kind,
+            "shape": " x ".join(map(str, layer.shape)),
+            "runs": layer.runs,
+            "grid": "" if layer.grid is None else " x ".join(map(str, layer.grid.size)),
+            "chosen": "←" if layer.name == chosen.partition("#")[0] else "",
+        }
+        for layer in layers
+    ]
+    show(rows, ("layer", "type", "shape", "runs", "grid", "chosen"), as_json=as_json)
+
+
+def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print rows as JSON or as a table."""
+    if as_json:
+        sys.stdout.write(json.dumps(list(rows), indent=2) + "\n")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_word(row[column])) for column in columns))
+    console.out().print(table)
+
+
+def _word(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -1,0 +1,174 @@
+"""The hide test: blur the strongest area and ask again, beside areas of the same shape elsewhere."""
+
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from seewhy.core.cost import Cost
+from seewhy.core.explanation import Explanation
+from seewhy.core.probe import Probe
+from seewhy.errors import ConfigError
+from seewhy.evaluation.area import SHARE, evidence_area
+from seewhy.ops.filters import gaussian_blur
+from seewhy.targets import ClassScore
+
+Outcome = Literal["passes", "unclear", "fails"]
+COARSE = 32
+"""Cells along a side of the grid on which control areas are placed."""
+
+
+@dataclass(frozen=True, eq=False)
+class HideTestResult:
+    """What the hide test found for one image.
+
+    Attributes:
+        before: probability of the class, or value of the target, on the image as it is.
+        hidden: the same with the strongest area blurred.
+        controls: the same with each control area blurred in its place.
+        unit: "probability", or the unit of the target.
+        area: the strongest area, at the input's resolution; `control_areas` likewise (n, h, w).
+        picture: the network's input with the area hidden.
+        cost: passes that the test took.
+    """
+
+    before: float
+    hidden: float
+    controls: tuple[float, ...]
+    unit: str
+    area: Bool[Tensor, "h w"]
+    control_areas: Bool[Tensor, "n h w"]
+    picture: Float[Tensor, "c h w"]
+    cost: Cost
+
+    @property
+    def mean(self) -> float:
+        """Mean over the controls."""
+        return fmean(self.controls)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over the controls."""
+        return stdev(self.controls)
+
+    @property
+    def outcome(self) -> Outcome:
+        """ "passes", "unclear" or "fails".
+
+        It passes when hiding the area lowers the value below every control, by at least two standard deviations below
+        their mean and by a twentieth of the value before; it fails when the controls lower the value as much on average.
+        """
+        gap = self.mean - self.hidden
+        if gap <= 0 or self.hidden >= self.before:
+            return "fails"
+        clear = self.hidden < min(self.controls) and gap >= 2 * self.spread and gap >= 0.05 * abs(self.before)
+        return "passes" if clear else "unclear"
+
+    def sentence(self, name: str) -> str:
+        """Say in plain words what was found for the target called `name`."""
+        quantity = f"the {self.unit} of {name}"
+        number = "{:.2f}" if self.unit == "probability" and max(self.before, *self.controls) >= 0.1 else "{:.3g}"
+        before, hidden, mean, spread = (number.format(v) for v in (self.before, self.hidden, self.mean, self.spread))
+        verb = "lowers" if self.hidden < self.before else "does not lower"
+        facts = (
+            f"Blurring the outlined area {verb} {quantity}: it goes from {before} to {hidden}. "
+            f"Blurring the same shape in {len(self.controls)} other places leaves {mean} ± {spread} on average."
+        )
+        endings = {
+            "passes": "The network does use this area.",
+            "unclear": "That is lower, but not clearly: read the map with care.",
+            "fails": "So other places matter as much or more, and this map does not show what the answer rests on.",
+        }
+        return f"{facts} {endings[self.outcome]}"
+
+
+@dataclass(frozen=True)
+class HideTest:
+    """Ask whether the place that a map points at matters more than other places of the same size and shape.
+
+    Args:
+        share: share of the input that is hidden.
+        controls: number of control areas: the same shape mirrored, turned and moved elsewhere; at least 8.
+
+    Limits: a blurred picture is itself unusual, and blur leaves colour; where several places are each enough for the answer, hiding
+        one changes little, and a true map fails.
+    """
+
+    share: float = SHARE
+    controls: int = 8
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 0.5:
+            raise ConfigError(f"the share to hide lies between 0 and 0.5, got {self.share}")
+        if self.controls < 8:
+            raise ConfigError(f"a hide test needs at least 8 control areas, got {self.controls}")
+
+    def run(self, probe: Probe, explanation: Explanation) -> list[HideTestResult | None]:
+        """Run the test on the images of a probe; None where a map has no positive evidence, so that there is nothing to hide.
+
+        Args:
+            probe: the images and the target that were explained.
+            explanation: the map of these images.
+        """
+        areas = evidence_area(explanation, self.share).to(probe.inputs.device)
+        controls = torch.stack([control_areas(area, self.controls) for area in areas], dim=1)  # (n, b, h, w)
+        classes = probe.bound.classes
+        asked = probe if classes is None else probe.toward(ClassScore(classes, "probability"))
+        blurred = probe.stand_in("blur")
+        variants = [hide(probe.inputs, blurred, masks) for masks in (areas, *controls)]
+        before, unit = asked.score(), asked.bound.unit
+        hidden, *others = asked.scores(variants)
+        return [
+            HideTestResult(
+                before=float(before[row]),
+                hidden=float(hidden[row]),
+                controls=tuple(float(other[row]) for other in others),
+                unit=unit,
+                area=areas[row].cpu(),
+                control_areas=controls[:, row].cpu(),
+                picture=variants[0][row].cpu(),
+                cost=Cost(forwards=1 + self.controls),
+            )
+            if areas[row].any()
+            else None
+            for row in range(len(areas))
+        ]
+
+
+def hide(images: Float[Tensor, "b c h w"], blurred: Float[Tensor, "b c h w"], areas: Bool[Tensor, "b h w"]) -> Float[Tensor, "b c h w"]:
+    """Blend the blurred images in where the areas are; the edge is soft over about two hundredths of the shorter side."""
+    soft = gaussian_blur(areas[:, None].to(images), min(images.shape[2:]) / 50)
+    return images + soft * (blurred - images)
+
+
+def control_areas(area: Bool[Tensor, "h w"], count: int) -> Bool[Tensor, "n h w"]:
+    """Return the same shape mirrored, turned (where the input is square) and moved, away from the area and from each other.
+
+    Areas that are pushed over an edge come in again at the opposite one, so that each keeps its size. The choice is greedy
+    and fixed: each next area overlaps least with the first one and with those chosen before.
+    """
+    shapes = _turned(area)
+    height, width = area.shape
+    shifts = [(round(height * i / 8), round(width * j / 8)) for i in range(8) for j in range(8)]
+    candidates = torch.stack([shape.roll(shift, (0, 1)) for shape in shapes for shift in shifts])
+    coarse = F.adaptive_avg_pool2d(candidates[:, None].float(), min(COARSE, height, width)).flatten(1)
+    size = coarse[0].square().sum().clamp_min(1e-12)
+    overlap = coarse @ coarse[0] / size  # 1 for the area itself
+    crowded = torch.zeros_like(overlap)
+    chosen: list[int] = []
+    for _ in range(count):
+        best = int((overlap + 0.5 * crowded / max(1, len(chosen))).argmin())
+        chosen.append(best)
+        crowded += coarse @ coarse[best] / size
+        crowded[best] = torch.inf
+    return candidates[chosen]
+
+
+def _turned(area: Bool[Tensor, "h w"]) -> list[Bool[Tensor, "h w"]]:
+    """Return the mirrored and turned forms of an area that fit its frame, itself first."""
+    turns = (0, 1, 2, 3) if area.shape[0] == area.shape[1] else (0, 2)
+    return [form.rot90(turn) for form in (area, area.flip(1)) for turn in turns]

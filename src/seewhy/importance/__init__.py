@@ -1,0 +1,1 @@
+"""Feature importance: how much each part of the network contributes to a decision."""

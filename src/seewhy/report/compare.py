@@ -1,0 +1,90 @@
+"""Several methods and classes for one photo, side by side on one scale."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from PIL import Image
+
+from seewhy import render
+from seewhy.core.explanation import Explanation
+from seewhy.core.method import Method
+from seewhy.core.needs import Needs
+from seewhy.core.sample import Sample
+from seewhy.core.target import Target
+from seewhy.engine.probe import Question
+from seewhy.engine.session import Session
+from seewhy.errors import GradientError, LayerError, MethodError, TargetError
+from seewhy.evaluation.area import concentration
+from seewhy.report.examine import shrunk
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Maps of one photo: rows are methods, columns are targets.
+
+    Attributes:
+        rows: per method that fits the network, one explanation for each target.
+        refused: key of each method that does not fit, with the reason.
+    """
+
+    sample: Sample
+    rows: tuple[tuple[Explanation, ...], ...]
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def picture(self) -> Image.Image:
+        """Draw the grid; each row has one scale over its classes."""
+        photo = shrunk(self.rows[0][0].picture(), 320)
+        size = (photo.height, photo.width)
+        rows = [(row[0].method.title, [made.in_source(0, size).float().numpy() for made in row]) for row in self.rows]
+        columns = [made.targets[0] for made in self.rows[0]]
+        signed = [row[0].method.signed for row in self.rows]
+        return render.grid(photo, rows, columns, signed=signed, title=self.sample.name)
+
+    def numbers(self) -> dict[str, Any]:
+        """Return scores, shares and costs as plain values."""
+        return {
+            "name": self.sample.name,
+            "targets": [made.targets[0] for made in self.rows[0]] if self.rows else [],
+            "methods": [
+                {
+                    "method": row[0].method.key,
+                    "settings": row[0].method.settings(),
+                    "scores": [float(made.score[0]) for made in row],
+                    "unit": row[0].unit,
+                    "concentration": [_number(float(concentration(made)[0])) for made in row],
+                    "cost": {"forwards": row[0].cost.forwards, "backwards": row[0].cost.backwards},
+                    "notes": [list(made.notes[0]) for made in row],
+                }
+                for row in self.rows
+            ],
+            "refused": self.refused,
+        }
+
+
+def _number(value: float) -> float | None:
+    return None if value != value else value  # noqa: PLR0124 (NaN is not itself; JSON has no NaN)
+
+
+def compare(session: Session, sample: Sample, targets: Sequence[Target], methods: Sequence[Method]) -> Comparison:
+    """Explain one photo with several methods for several targets; all that can share passes do.
+
+    Raises:
+        MethodError: none of the methods fits the network.
+    """
+    inputs = session.network.accept(sample.inputs[None])
+    methods = [session.resolved(method, inputs) for method in methods]
+    needs = reduce(or_, [*(method.needs() for method in methods), *(target.needs() for target in targets)], Needs())
+    block = session.block(inputs, needs)
+    questions = [Question(block, target) for target in targets]
+    rows, refused = [], {}
+    for method in methods:
+        try:
+            rows.append(tuple(session.attribute(question, method, [sample]) for question in questions))
+        except (MethodError, GradientError, LayerError, TargetError) as error:
+            refused[method.key] = str(error)
+    if not rows:
+        raise MethodError("none of these methods fits this network: " + "; ".join(refused.values()))
+    return Comparison(sample, tuple(rows), refused)

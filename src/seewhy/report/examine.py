@@ -1,0 +1,248 @@
+"""Ask everything about one photo: the answer, the maps, and how far to trust them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from PIL import Image
+from torch import Tensor
+
+from seewhy.core.cost import Cost
+from seewhy.core.explanation import Explanation
+from seewhy.core.method import Method
+from seewhy.core.needs import Needs, at
+from seewhy.core.sample import Sample
+from seewhy.core.target import Target
+from seewhy.engine.model import Model, per_channel
+from seewhy.engine.probe import Block, NetworkProbe, Question
+from seewhy.engine.session import Session
+from seewhy.evaluation.area import SHARE, concentration, evidence_area, place
+from seewhy.evaluation.hide_test import HideTest as Test
+from seewhy.evaluation.hide_test import HideTestResult
+from seewhy.importance.channels import channel_contribution
+from seewhy.report.photo import Answer, ChannelFinding, HideTest, PhotoReport
+from seewhy.targets import Rank
+
+DRAWN = 720
+"""Longest side, in pixels, at which a photo is drawn on a page."""
+UNSURE = 0.3
+"""Below this probability the page says that the network itself is unsure."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What to ask beside the map itself.
+
+    Args:
+        classes: how many of the likeliest classes are shown with their probability; where a method needs one pass only, with their maps.
+        channels: how many of the strongest channels are shown, for methods that look at one layer.
+        hide_test: whether to run the hide test.
+    """
+
+    classes: int = 5
+    channels: int = 4
+    hide_test: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """One photo being examined: the block with its shared pass, and the main question."""
+
+    session: Session
+    sample: Sample
+    method: Method
+    block: Block
+    question: Question
+
+
+
+def examine(
+    session: Session,
+    sample: Sample,
+    target: Target,
+    method: Method,
+    wanted: Examination | None = None,
+    command: str = "",
+) -> tuple[PhotoReport, Explanation]:
+    """Explain one photo for one target, with the tests and figures that belong beside a map.
+
+    All maps of methods that need one pass, the channels and the probabilities come from one forward pass.
+
+    Returns:
+        The report for people, and the explanation itself.
+    """
+    wanted = wanted or Examination()
+    inputs = session.network.accept(sample.inputs[None])
+    method = session.resolved(method, inputs)
+    layer = _single_layer(method) if wanted.channels else None
+    needs = method.needs() | target.needs() | (at(layer) if layer else Needs())
+    block = session.block(inputs, needs)
+    asked = _Asked(session, sample, method, block, Question(block, target))
+    explanation = session.attribute(asked.question, method, [sample])
+    top, others = _others(asked, wanted.classes)
+    answers = (explanation, *others)
+    tested = Test().run(NetworkProbe(asked.question, method.needs()), explanation)[0] if wanted.hide_test else None
+    report = _report(asked, answers, top, tested, command)
+    if layer:
+        report = _with_channels(report, asked, explanation, layer, wanted.channels)
+    return report, explanation
+
+
+def _single_layer(method: Method) -> str | None:
+    layer = getattr(method, "layer", None)
+    return layer if isinstance(layer, str) and method.resolution == "layer" else None
+
+
+def _others(asked: _Asked, count: int) -> tuple[tuple[tuple[str, float], ...], list[Explanation]]:
+    """Return the likeliest classes with their probabilities, and maps of those that are not the main question."""
+    output = asked.block.shared.reading.output.detach()
+    if output.dim() != 2 or output.shape[1] < 2:
+        return (), []
+    labels = asked.session.model.labels
+    probabilities = output[0].float().softmax(dim=0)
+    top = probabilities.topk(min(count, len(probabilities)))
+    names = tuple(
+        (labels[int(i)] if labels else f"class {int(i)}", float(p))
+        for p, i in zip(top.values, top.indices, strict=True)
+    )
+    main = asked.question.bound.classes
+    if main is None or asked.method.cost() not in (Cost(1, 0), Cost(1, 1)):
+        return names, []
+    ranks = [rank for rank, index in enumerate(top.indices.tolist()) if index != main[0]]
+    questions = [Question(asked.block, Rank(rank)) for rank in ranks]
+    return names, [asked.session.attribute(question, asked.method, [asked.sample]) for question in questions]
+
+
+def _report(
+    asked: _Asked,
+    maps: Sequence[Explanation],
+    top: tuple[tuple[str, float], ...],
+    tested: HideTestResult | None,
+    command: str,
+) -> PhotoReport:
+    main, method = maps[0], asked.method
+    picture = shrunk(main.picture())
+    size = (picture.height, picture.width)
+    probability = dict(top)
+    answers = [
+        Answer(
+            m.targets[0], float(m.score[0]), _probability(asked, m, probability), m.in_source(0, size).float().numpy()
+        )
+        for m in maps
+    ]
+    order = sorted(range(len(answers)), key=lambda n: -(answers[n].probability or 0))
+    area = _on_source(main, evidence_area(main)[0], size)
+    inside = float(concentration(main)[0])
+    return PhotoReport(
+        name=asked.sample.name,
+        picture=picture,
+        size=main.picture().size,
+        model=asked.session.model.title,
+        method=method.title,
+        layer=", ".join(_layers(method)),
+        source=str(method.source),
+        answers=tuple(answers[n] for n in order),
+        chosen=order.index(0),
+        top=top,
+        signed=method.signed,
+        unit=main.unit,
+        limit=max(float(m.heatmap.abs().max()) for m in maps),
+        concentration=None if np.isnan(inside) else inside,
+        where=place(torch.from_numpy(area)),
+        hide_test=_hide_test(asked.session.model, main, tested, size),
+        cost=_costs(asked, main, tested, len(maps)),
+        cautions=_cautions(asked, main, answers[0], tested),
+        command=command,
+        provenance=main.provenance | {"method": method.key, "settings": method.settings(), "area": SHARE},
+    )
+
+
+def _layers(method: Method) -> tuple[str, ...]:
+    layer = getattr(method, "layer", ())
+    return (layer,) if isinstance(layer, str) else tuple(layer)
+
+
+def shrunk(picture: Image.Image, longest: int = DRAWN) -> Image.Image:
+    """Return a picture whose longer side has at most so many pixels."""
+    shrink = longest / max(picture.size)
+    if shrink >= 1:
+        return picture
+    return picture.resize(
+        (max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink))), Image.Resampling.LANCZOS
+    )
+
+
+def _probability(asked: _Asked, made: Explanation, known: dict[str, float]) -> float | None:
+    """Return the probability of the class that a map is about; None for targets that are no class."""
+    if made.classes is None:
+        return None
+    output = asked.block.shared.reading.output.detach()[0].float().softmax(dim=0)
+    return float(output[made.classes[0]])
+
+
+def _on_source(made: Explanation, area: Bool[Tensor, "h w"], size: tuple[int, int]) -> Bool[np.ndarray, "h2 w2"]:
+    """Draw an area of the input on the source picture."""
+    as_map = replace(made, heatmap=area[None].float())
+    return (as_map.in_source(0, size).nan_to_num(0) > 0.5).numpy()
+
+
+def _hide_test(
+    model: Model, main: Explanation, tested: HideTestResult | None, size: tuple[int, int]
+) -> HideTest | None:
+    if tested is None:
+        return None
+    return HideTest(
+        before=tested.before,
+        hidden=tested.hidden,
+        controls=tested.controls,
+        share=float(tested.area.float().mean()),
+        unit=tested.unit,
+        outcome=tested.outcome,
+        sentence=tested.sentence(main.targets[0]),
+        area=_on_source(main, tested.area, size),
+        hidden_picture=viewed(tested.picture, model),
+    )
+
+
+def viewed(inputs: Float[Tensor, "c h w"], model: Model) -> Image.Image | None:
+    """Return a network's input as a picture, its normalization undone; None where that is not known or not one of colours."""
+    if model.mean is None or model.std is None or inputs.dim() != 3 or len(inputs) not in (1, 3):
+        return None
+    mean, std = (torch.tensor(per_channel(value))[:, None, None] for value in (model.mean, model.std))
+    pixels = (inputs.float() * std + mean).clamp(0, 1)
+    pixels = pixels.flip(0) if model.channels == "bgr" else pixels
+    return Image.fromarray((pixels.expand(3, -1, -1) * 255).round().byte().movedim(0, 2).numpy())
+
+
+def _costs(asked: _Asked, main: Explanation, tested: HideTestResult | None, maps: int) -> tuple[str, ...]:
+    lines = [f"map: {main.cost}"]
+    if maps > 1:
+        lines.append(f"maps of {maps - 1} more classes: the same forward, {maps - 1} backwards")
+    if tested is not None:
+        lines.append(f"hide test: {tested.cost}")
+    return tuple(lines)
+
+
+def _cautions(asked: _Asked, main: Explanation, answer: Answer, tested: HideTestResult | None) -> tuple[str, ...]:
+    """Return what a reader must know, the most serious first."""
+    lines = list(main.notes[0])
+    if tested is not None and tested.outcome == "fails":
+        lines.append("The hide test fails: do not read this map as the reason for the answer.")
+    if answer.probability is not None and answer.probability < UNSURE:
+        lines.append(f"The network itself is unsure: it gives {answer.name} a probability of {answer.probability:.2f}.")
+    lines.append(f"{main.method.title}: {main.method.caution}.")
+    lines.append("A heatmap shows where, not why, and one picture is no proof.")
+    return tuple(lines)
+
+
+def _with_channels(report: PhotoReport, asked: _Asked, main: Explanation, layer: str, count: int) -> PhotoReport:
+    """Add the strongest channels of the layer, from the same pass."""
+    found = channel_contribution(NetworkProbe(asked.question, at(layer)), layer)
+    size = (report.picture.height, report.picture.width)
+    rows = []
+    for index in found.strongest(count)[0].tolist():
+        drawn = replace(main, heatmap=found.maps[:, index].cpu()).in_source(0, size).float().numpy()
+        rows.append(ChannelFinding(index, float(found.contribution[0, index]), float(found.share[0, index]), drawn))
+    return replace(report, channels=tuple(rows), channels_share=sum(row.share for row in rows))
