@@ -40,11 +40,12 @@ class SmallCNN(nn.Module):
         self.stem = nn.Sequential(nn.Conv2d(channels, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(inplace=True))
         self.body = nn.Sequential(nn.Conv2d(6, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(inplace=True))
         self.down = nn.Conv2d(6, 8, 3, stride=2, padding=1)
+        self.act = nn.ReLU()
         self.head = nn.Linear(8, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        x = torch.relu(self.down(x + self.body(x)))
+        x = self.act(self.down(x + self.body(x)))
         return self.head(x.mean(dim=(2, 3)))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,6 +11,8 @@ from seewhy.errors import ConfigError, ModelError
 
 Fit = Literal["crop", "pad", "squash"]
 Layout = Literal["bchw", "bhwc"]
+Channels = Literal["rgb", "bgr", "grey"]
+Interpolation = Literal["bicubic", "bilinear", "lanczos", "nearest"]
 Picker = str | int | Callable[[Any], Tensor]
 
 
@@ -27,11 +29,12 @@ class Model:
         layout: order of the axes of the input: "bchw" (default) or "bhwc".
         channels: "rgb" (default), "bgr", or "grey" for one channel.
         fit: how a picture is fitted: "crop" (resize, cut the centre out), "pad" (letterbox, whole picture) or "squash".
-        crop: share of the resized shorter side that the centre crop keeps: 224 of 256 is 0.875.
-        interpolation: "bicubic", "bilinear" or "lanczos".
+        crop: share of the resized shorter side that the centre crop keeps: 224 of 256 is 0.875. Also after "squash".
+        interpolation: "bicubic", "bilinear", "lanczos" or "nearest".
         output: where the answer is if the network returns several things: a key, an index, or a function.
         layer: the layer that methods look at; found by itself if None.
         name: for people and files.
+        notes: what a reader of its explanations must know, such as where its preprocessing was taken from.
     """
 
     module: nn.Module
@@ -40,13 +43,14 @@ class Model:
     std: float | Sequence[float] | None = None
     labels: Sequence[str] | None = None
     layout: Layout = "bchw"
-    channels: Literal["rgb", "bgr", "grey"] = "rgb"
+    channels: Channels = "rgb"
     fit: Fit = "crop"
     crop: float = 1.0
-    interpolation: Literal["bicubic", "bilinear", "lanczos"] = "bicubic"
+    interpolation: Interpolation = "bicubic"
     output: Picker | None = None
     layer: str | None = None
     name: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):
@@ -59,6 +63,9 @@ class Model:
             raise ConfigError(f"layout is 'bchw' or 'bhwc', got {self.layout!r}")
         if self.fit not in ("crop", "pad", "squash"):
             raise ConfigError(f"fit is 'crop', 'pad' or 'squash', got {self.fit!r}")
+        for name, kinds in (("channels", Channels), ("interpolation", Interpolation)):
+            if getattr(self, name) not in get_args(kinds):
+                raise ConfigError(f"{name} is one of {', '.join(get_args(kinds))}, got {getattr(self, name)!r}")
         if any(value <= 0 for value in per_channel(self.std if self.std is not None else 1.0)):
             raise ConfigError(f"std must be positive, got {self.std}")
 

@@ -15,9 +15,9 @@ from seewhy.core.needs import INPUT, Needs
 from seewhy.core.target import BoundTarget
 from seewhy.core.trace import Reading, Trace
 from seewhy.engine.chunking import Tuner
-from seewhy.engine.layers import Grid, Layer, choose, constants, grid_of, survey
+from seewhy.engine.layers import Grid, Layer, adds_constant, choose, grid_of, survey
 from seewhy.engine.model import Model, laid_out
-from seewhy.engine.recording import layer_of, split_call, watching
+from seewhy.engine.recording import NOTHING, layer_of, split_call, watching
 from seewhy.engine.twin import borrowed, refuse_mixed_rows, twin, unwrapped
 from seewhy.errors import GradientError, LayerError, ModelError, SeewhyError, ShapeError
 
@@ -49,6 +49,7 @@ class Pass:
             score=_upcast(score.detach()),
             activation={name: _upcast(value.detach()) for name, value in self.reading.activation.items()},
             gradient=gradient,
+            raw={name: node.detach() for name, node in self.nodes.items() if name != INPUT},
         )
 
     def _gradients(self, score: Float[Tensor, " b"]) -> dict[str, Tensor]:
@@ -93,7 +94,7 @@ class Network:
         self._format = torch.contiguous_format
         self._settled = self._draws = False
         self._found: dict[tuple[int, ...], str] = {}
-        self._biases: dict[tuple[int, ...], dict[str, Tensor]] = {}
+        self._biased: dict[tuple[int, ...], tuple[str, ...]] = {}
         if model.module.training:
             self.notes += ("the network was in train mode; it is explained in eval mode",)
         try:
@@ -132,30 +133,27 @@ class Network:
             inputs = inputs.detach().to(device=self.weight.device, dtype=self.weight.dtype)
             return inputs.clone() if inputs.is_inference() else inputs
 
-    def forward(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Pass:
+    def forward(
+        self, inputs: Float[Tensor, "b c *spatial"], needs: Needs, put: Mapping[str, Tensor] = NOTHING
+    ) -> Pass:
         """Run the network once.
 
         Args:
             inputs: what it takes, any number of rows.
             needs: what is wanted of the pass; the graph starts at the first place whose gradient is wanted.
+            put: what layers give on instead of what they make, each in the layer's own layout.
         """
-        try:
-            made = self._forward(inputs, needs)
-        except SeewhyError:
-            raise
-        except Exception as error:  # the network is the user's own code, and may raise anything
-            raise ModelError(
-                f"{self.model.title} fails on an input of shape {tuple(inputs.shape)}: {type(error).__name__}: {str(error).strip()}"
-            ) from error
+        with self._explained(inputs):
+            made = self._forward(inputs, needs, put)
         if needs.gradients and not made.reading.output.requires_grad and INPUT not in needs.gradients:
-            made = self._forward(inputs, needs | Needs(gradients=frozenset({INPUT})))
+            made = self._forward(inputs, needs | Needs(gradients=frozenset({INPUT})), put)
         self.count(Cost(forwards=len(inputs)))
         return made
 
-    def _forward(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Pass:
+    def _forward(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs, put: Mapping[str, Tensor]) -> Pass:
         with self._running():
             if self._settled:
-                return self._seeded(inputs, needs)
+                return self._seeded(inputs, needs, put)
             made = self._try_channels_last(inputs, needs) or self._seeded(inputs, needs)
             self._settled = True
             return made
@@ -177,29 +175,31 @@ class Network:
             self._format = torch.contiguous_format
             return None
 
-    def _seeded(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Pass:
+    def _seeded(
+        self, inputs: Float[Tensor, "b c *spatial"], needs: Needs, put: Mapping[str, Tensor] = NOTHING
+    ) -> Pass:
         """Run once; a network that draws random numbers in eval mode draws the same ones each time, and nobody else's."""
         if self._draws:
             with torch.random.fork_rng(devices=[]):
                 torch.random.manual_seed(self.seed)
-                return self._once(inputs, needs)
+                return self._once(inputs, needs, put)
         if self._settled:
-            return self._once(inputs, needs)
+            return self._once(inputs, needs, put)
         before = torch.random.get_rng_state()
-        made = self._once(inputs, needs)
+        made = self._once(inputs, needs, put)
         if torch.equal(before, torch.random.get_rng_state()):
             return made
         torch.random.set_rng_state(before)
         self._draws = True
         self.notes += ("the network draws random numbers in eval mode; each pass is given the same ones",)
-        return self._seeded(inputs, needs)
+        return self._seeded(inputs, needs, put)
 
-    def _once(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Pass:
+    def _once(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs, put: Mapping[str, Tensor]) -> Pass:
         from_input = INPUT in needs.gradients
         leaf = inputs.detach().clone().requires_grad_() if from_input else inputs
         with (
             torch.set_grad_enabled(from_input),
-            watching(self.module, needs.activations, needs.gradients - {INPUT}) as watch,
+            watching(self.module, needs.activations, needs.gradients - {INPUT}, put) as watch,
         ):
             output = self.model.pick(self.module(self._arranged(leaf)))
             _check_answer(output, len(inputs))
@@ -222,6 +222,18 @@ class Network:
         with self._lock, mine, torch.inference_mode(mode=False):
             yield
 
+    @contextmanager
+    def _explained(self, inputs: Tensor) -> Iterator[None]:
+        """Turn whatever the network's own code raises into a `ModelError` that says on which input."""
+        try:
+            yield
+        except SeewhyError:
+            raise
+        except Exception as error:  # the network is the user's own code, and may raise anything
+            raise ModelError(
+                f"{self.model.title} fails on an input of shape {tuple(inputs.shape)}: {type(error).__name__}: {str(error).strip()}"
+            ) from error
+
     def count(self, cost: Cost) -> None:
         """Add passes of one image."""
         with self._lock:
@@ -237,11 +249,15 @@ class Network:
         inputs = torch.randn(1, channels, *input_size, generator=generator)
         leaf = self.accept(inputs).clone().requires_grad_()
         answer: list[Tensor] = []
-        with self._running(), torch.enable_grad():
+        with self._running(), self._explained(inputs), torch.enable_grad():
             layers, outputs = survey(
                 self.module, lambda: answer.append(self.model.pick(self.module(self._arranged(leaf)))), input_size
             )
             score = answer[0].float().square().sum()
+            if not torch.isfinite(score):
+                raise ModelError(
+                    "the network answers a random input with NaN or infinity; check its weights and the precision"
+                )
             wanted = [
                 out for layer, out in zip(layers, outputs, strict=True) if layer.grid is not None and out.requires_grad
             ]
@@ -261,27 +277,25 @@ class Network:
                 self._found[key] = self.layers(key[1:], key[0])[1]
             return self._found[key]
 
-    def biases(self, inputs: Float[Tensor, "b c *spatial"]) -> dict[str, Float[Tensor, " c"]]:
-        """For each layer that runs and adds a constant to its output, that constant per channel.
+    def biased_layers(self, inputs: Float[Tensor, "b c *spatial"]) -> tuple[str, ...]:
+        """Return the layers that run on inputs of this size and add a constant to their output, in the order in which they finish.
 
         A layer that runs several times is named call by call: "conv#0", "conv#1".
         """
         key = tuple(inputs.shape[1:])
         with self._lock:
-            if key not in self._biases:
-                self._biases[key] = self._find_biases(inputs[:1])
-            return self._biases[key]
+            if key not in self._biased:
+                self._biased[key] = self._find_biased(inputs[:1])
+            return self._biased[key]
 
-    def _find_biases(self, inputs: Float[Tensor, "1 c *spatial"]) -> dict[str, Float[Tensor, " c"]]:
-        with self._running(), torch.no_grad(), torch.random.fork_rng(devices=[]):
+    def _find_biased(self, inputs: Float[Tensor, "1 c *spatial"]) -> tuple[str, ...]:
+        with self._running(), self._explained(inputs), torch.no_grad(), torch.random.fork_rng(devices=[]):
             layers, _ = survey(self.module, lambda: self.module(self._arranged(inputs)), inputs.shape[2:])
-        found = {}
+        names = []
         for layer in layers:
-            constant = constants(layer_of(self.module, layer.name))
-            if constant is not None:
-                names = [layer.name] if layer.runs == 1 else [f"{layer.name}#{call}" for call in range(layer.runs)]
-                found.update(dict.fromkeys(names, constant.detach()))
-        return found
+            if adds_constant(layer_of(self.module, layer.name)):
+                names += [layer.name] if layer.runs == 1 else [f"{layer.name}#{call}" for call in range(layer.runs)]
+        return tuple(names)
 
 
 def _check_answer(output: Tensor, rows: int) -> None:

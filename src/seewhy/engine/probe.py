@@ -1,6 +1,6 @@
 """What a method sees of the network: questions about one block of images."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import torch
@@ -8,11 +8,13 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from seewhy.core.cost import Cost
-from seewhy.core.needs import INPUT, Needs
+from seewhy.core.needs import INPUT, Needs, at
 from seewhy.core.target import BoundTarget, Target
 from seewhy.core.trace import Reading, Trace
 from seewhy.engine.chunking import clock, packs
+from seewhy.engine.layers import constant
 from seewhy.engine.network import Network, Pass, check_grids
+from seewhy.engine.recording import layer_of
 from seewhy.engine.stand_ins import stand_in
 
 AT_INPUT = Needs(gradients=frozenset({INPUT}))
@@ -58,16 +60,19 @@ class Question:
 
 
 class Bill:
-    """What a method has used so far: passes per image, and the questions whose shared pass it has asked for."""
+    """What a method has used so far: passes per image, and the questions whose shared pass it has gone back through.
+
+    The shared forward is always charged: the target is bound on it.
+    """
 
     def __init__(self) -> None:
-        self.cost = Cost()
+        self.cost = Cost(forwards=1)
         self._shared: list[Question] = []
 
     def share(self, question: Question, needs: Needs) -> None:
-        """Charge a shared pass once: the forward for the first question, a backward for each."""
+        """Charge the backward of a shared pass, once for each question."""
         if question not in self._shared:
-            self.cost += Cost(0 if self._shared else 1, 1 if needs.gradients else 0)
+            self.cost += Cost(backwards=1 if needs.gradients else 0)
             self._shared.append(question)
 
 
@@ -120,20 +125,38 @@ class NetworkProbe:
         Raises:
             LayerError: a layer whose activation is wanted has no spatial grid.
         """
-        network, images = self._block.network, len(self.inputs)
-        wanted, needs = needs, needs | self._question.target.needs()
-        kind = (needs, tuple(self.inputs.shape[1:]))
-        bound = self.bound
-        for pack in packs(variants, network.tuner, kind):
-            start = clock()
-            made = network.forward(torch.cat([variant.expand_as(self.inputs) for variant in pack]), needs)
-            whole = made.trace(_each(bound, len(pack)))
-            check_grids(whole, wanted)
-            network.tuner.saw(kind, len(pack) * images, clock() - start)
-            backwards = len(pack) if needs.gradients else 0
-            network.count(Cost(backwards=backwards * images))
-            self._bill.cost += Cost(len(pack), backwards)
+        return self._traces((variant.expand_as(self.inputs) for variant in variants), needs)
+
+    def between(self, layer: str, start: Trace, end: Trace, places: Iterable[float]) -> Iterator[Trace]:
+        """Yield one trace for each place on the line between what a layer gave in two traces, 0 at the start and 1 at the end."""
+        first, last = start.raw[layer], end.raw[layer]
+        return self._traces((torch.lerp(first, last, place) for place in places), at(layer), layer)
+
+    def _traces(self, variants: Iterable[Tensor], needs: Needs, put: str | None = None) -> Iterator[Trace]:
+        """Yield one trace for each variant of the images, or of what the layer `put` gives for them."""
+        images = len(self.inputs)
+        united = needs | self._question.target.needs()
+        kind = (united, tuple(self.inputs.shape[1:]), put)
+        for pack in packs(variants, self._block.network.tuner, kind):
+            begun = clock()
+            whole = self._pass(pack, united, put)
+            self._block.network.tuner.saw(kind, len(pack) * images, clock() - begun)
+            check_grids(whole, needs)
             yield from (_part(whole, slice(n * images, (n + 1) * images)) for n in range(len(pack)))
+
+    def _pass(self, pack: list[Tensor], needs: Needs, put: str | None) -> Trace:
+        """Run a pack of variants at once, write down what it cost, and let its graph go."""
+        network, times = self._block.network, len(pack)
+        if put is None:
+            made = network.forward(torch.cat(pack), needs)
+        else:
+            inputs = self.inputs.repeat(times, *[1] * (self.inputs.dim() - 1))
+            made = network.forward(inputs, needs, {put: torch.cat(pack)})
+        trace = made.trace(_each(self.bound, times))
+        backwards = times if needs.gradients else 0
+        network.count(Cost(backwards=backwards * len(self.inputs)))
+        self._bill.cost += Cost(times, backwards)
+        return trace
 
     def gradients(self, variants: Iterable[Float[Tensor, "b c *spatial"]]) -> Iterator[Float[Tensor, "b c *spatial"]]:
         """Yield the gradient of the score at the input, for each variant of the images."""
@@ -153,9 +176,11 @@ class NetworkProbe:
         """Return images that stand for "nothing": "black", "white", "zero", "mean", "blur" or "noise"."""
         return stand_in(kind, self.inputs, self._block.network.model, self.generator())
 
-    def biases(self) -> Mapping[str, Float[Tensor, " c"]]:
-        """Return, for each layer that runs and adds a constant to its output, that constant per channel."""
-        return self._block.network.biases(self._block.inputs)
+    def constants(self, layers: Iterable[str]) -> Iterator[Tensor]:
+        """Yield, for each layer, the constant that it adds in the pass over the images themselves: bias, shift or ceiling."""
+        activation = self.trace().activation
+        for name in layers:
+            yield constant(layer_of(self._block.network.module, name), activation[name])
 
     def generator(self) -> Generator:
         """Return a fresh random generator on the CPU, seeded by the session."""
@@ -188,4 +213,5 @@ def _part(trace: Trace, rows: slice) -> Trace:
         trace.score[rows],
         {name: value[rows] for name, value in trace.activation.items()},
         {name: value[rows] for name, value in trace.gradient.items()},
+        {name: value[rows] for name, value in trace.raw.items()},
     )

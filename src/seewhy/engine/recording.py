@@ -1,9 +1,10 @@
 """Watch layers during one forward pass, and start the graph no earlier than it is needed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -55,12 +56,19 @@ def layer_of(network: nn.Module, name: str) -> nn.Module:
     return modules[base]
 
 
+NOTHING: Mapping[str, Tensor] = MappingProxyType({})
+
+
 @contextmanager
-def watching(network: nn.Module, keep: frozenset[str], differentiate: frozenset[str]) -> Iterator[Watch]:
+def watching(
+    network: nn.Module, keep: frozenset[str], differentiate: frozenset[str], put: Mapping[str, Tensor] = NOTHING
+) -> Iterator[Watch]:
     """Keep what each layer puts out while the block runs; leave no hook behind.
 
     A layer in `differentiate` starts the graph if nothing before it did: its output becomes a leaf, and from there on
     operations are recorded. What comes before is then neither recorded nor differentiated. The next layer gets a copy, as it may write in place.
+
+    A layer in `put` gives that tensor on, in its own layout, instead of what it made; everything before it runs in vain.
     """
     watch = Watch()
     starts = {split_call(name)[0] for name in differentiate}
@@ -72,16 +80,18 @@ def watching(network: nn.Module, keep: frozenset[str], differentiate: frozenset[
                 f"layer {name!r} puts out {type(output).__name__}, not a floating-point tensor; choose another layer"
             )
         calls = watch.calls.setdefault(name, [])
+        given = put.get(f"{name}#{len(calls)}", put.get(name))
+        tensor = tensor if given is None else given
         if name not in starts:
             calls.append(tensor.clone())
-            return None
+            return None if given is None else with_first(output, tensor)
         torch.set_grad_enabled(True)  # the pass as a whole runs inside a context that puts this back
         node = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
         calls.append(node)
         return with_first(output, node.clone())
 
     with ExitStack() as stack:
-        for name in {split_call(name)[0] for name in keep | differentiate}:
+        for name in {split_call(name)[0] for name in keep | differentiate | put.keys()}:
             handle = layer_of(network, name).register_forward_hook(partial(hook, name))
             stack.callback(handle.remove)
         yield watch

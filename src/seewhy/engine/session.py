@@ -70,6 +70,7 @@ class Session:
         answer = torch.cat(parts).cpu()
         return answer if answer.dtype == torch.float64 else answer.float()
 
+    @torch.inference_mode(mode=False)
     def answer(
         self, samples: Sequence[Sample], targets: Sequence[Target], methods: Sequence[Method]
     ) -> list[list[Explanation]]:
@@ -94,6 +95,7 @@ class Session:
         """Return a method with its layers settled for this network and inputs of this size."""
         return method.resolve(_Anatomy(self.network, inputs))
 
+    @torch.inference_mode(mode=False)
     def block(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Block:
         """Return a block of images whose forward pass, made at once, all further questions share."""
         begun = clock()
@@ -108,6 +110,7 @@ class Session:
         question = Question(block, target)
         return [self.attribute(question, method, samples) for method in methods]
 
+    @torch.inference_mode(mode=False)
     def attribute(self, question: Question, method: Method, samples: Sequence[Sample]) -> Explanation:
         """Run one method, whose layers are settled, on one question."""
         probe = NetworkProbe(question, method.needs())
@@ -164,7 +167,7 @@ class _Anatomy:
 
     @property
     def biased_layers(self) -> Sequence[str]:
-        return tuple(self._network.biases(self._inputs))
+        return self._network.biased_layers(self._inputs)
 
 
 def _stacked(samples: Sequence[Sample]) -> Tensor:

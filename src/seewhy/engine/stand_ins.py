@@ -36,7 +36,7 @@ def stand_in(
                 f"what {kind} is in this network's units is not known: state mean and std in seewhy.Model, or use 'zero', 'mean' or 'blur'"
             )
         mean, std = (torch.tensor(per_channel(value)).to(images) for value in (model.mean, model.std))
-        colour = ((kind == "white") - mean) / std
+        colour = (float(kind == "white") - mean) / std
         return colour.view(1, -1, *[1] * len(spatial)).expand_as(images).contiguous()
     if kind == "zero":
         return torch.zeros_like(images)

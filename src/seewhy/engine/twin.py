@@ -14,6 +14,7 @@ from seewhy.errors import ModelError
 _LOCKS: "WeakKeyDictionary[nn.Module, threading.RLock]" = WeakKeyDictionary()
 
 
+@torch.inference_mode(mode=False)
 def twin(module: nn.Module) -> nn.Module:
     """Copy the module tree; parameters become frozen views of the same storage, buffers become copies.
 
@@ -32,11 +33,10 @@ def twin(module: nn.Module) -> nn.Module:
         for value in [*part._buffers.values(), *vars(part).values()]:
             if isinstance(value, Tensor) and id(value) not in memo:
                 memo[id(value)] = value.detach().clone()
-    with torch.inference_mode(mode=False):
-        try:
-            copied = copy.deepcopy(module, memo)
-        except Exception as error:  # a module may hold anything, and its copy may raise anything
-            raise ModelError(f"{type(module).__name__} cannot be copied ({type(error).__name__}: {error})") from error
+    try:
+        copied = copy.deepcopy(module, memo)
+    except Exception as error:  # a module may hold anything, and its copy may raise anything
+        raise ModelError(f"{type(module).__name__} cannot be copied ({type(error).__name__}: {error})") from error
     for part in copied.modules():
         part._backward_hooks.clear()
         part._backward_pre_hooks.clear()
