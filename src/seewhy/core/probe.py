@@ -1,6 +1,6 @@
 """What a method sees of the network: a few images, and questions about them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from jaxtyping import Float
@@ -40,14 +40,24 @@ class Probe(Protocol):
     def scores(self, variants: Iterable[Float[Tensor, "b c *spatial"]]) -> Iterator[Float[Tensor, " b"]]:
         """Yield the scores of each variant of the images; no gradient is made."""
 
+    def between(self, layer: str, start: Trace, end: Trace, places: Iterable[float]) -> Iterator[Trace]:
+        """Yield one trace for each place on the line between what a layer gave in two traces, 0 at the start and 1 at the end.
+
+        The layer gives that point on instead of its own output; the trace has its activation and gradient there. Branches that
+        do not pass through the layer see the images themselves.
+        """
+
     def toward(self, target: Target) -> "Probe":
         """Return a probe of the same images for another target; it shares the forward pass."""
 
     def stand_in(self, kind: str) -> Float[Tensor, "b c *spatial"]:
         """Return images that stand for "nothing": "black", "white", "zero", "mean", "blur" or "noise"."""
 
-    def biases(self) -> Mapping[str, Float[Tensor, " c"]]:
-        """Return, for each layer that runs and adds a constant to its output, that constant per channel; "conv#1" is a second call."""
+    def constants(self, layers: Iterable[str]) -> Iterator[Tensor]:
+        """Yield, for each layer, the constant that it adds in the pass over the images themselves: bias, shift or ceiling.
+
+        The layers are among those whose gradients the method needs; the constant broadcasts to that gradient.
+        """
 
     def generator(self) -> Generator:
         """Return a fresh random generator on the CPU, seeded by the session.

@@ -30,6 +30,7 @@ class Trace:
         score: value of the target, one per image.
         activation: per layer (b, c, *spatial).
         gradient: per layer, or at `INPUT`: derivative of the score, in the shape of the activation.
+        raw: per layer the activation in the layer's own layout, tokens without a place included; for `Probe.between`.
     """
 
     inputs: Float[Tensor, "b c *spatial"]
@@ -37,3 +38,4 @@ class Trace:
     score: Float[Tensor, " b"]
     activation: Mapping[str, Tensor] = field(default_factory=dict)
     gradient: Mapping[str, Tensor] = field(default_factory=dict)
+    raw: Mapping[str, Tensor] = field(default_factory=dict)
