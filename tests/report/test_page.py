@@ -17,7 +17,7 @@ import seewhy.report
 from seewhy.render.overlay import strongest_part
 from seewhy.report.images import DETAILS
 from seewhy.report.numbers import numbers
-from seewhy.report.page import LARGEST, page
+from seewhy.report.page import CREED, LARGEST, page
 from seewhy.report.photo import Answer
 
 EVIL = """</script><script>alert(1)</script>"><img src=x onerror='alert(2)'> & {{ 7*7 }}"""
@@ -298,6 +298,11 @@ def luminance(colour: str) -> float:
     channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_the_closing_sentence_is_said_once(make):
+    assert words(Tree(page(make()))).count(CREED) == 1
+    assert words(Tree(page(make(cautions=(CREED,))))).count(CREED) == 1
 
 
 def test_the_same_report_gives_the_same_page(make):

@@ -82,6 +82,8 @@ def test_the_end_of_the_scale_is_called_what_it_is(make):
     assert normalization(report) == "the maximum over all maps of this photo"
     assert normalization(make(answers=report.answers[:1])) == "the maximum of this map"
     assert normalization(make(limit=2 * report.limit)) == "a limit shared by all maps of this photo"
+    assert normalization(make(limit=0.9 * report.limit)) == "a limit shared by all maps of this photo"
+    assert normalization(make(limit=1.05 * report.limit)) == "the maximum over all maps of this photo"
     assert normalization(make(signed=True)) == "the largest magnitude over all maps of this photo"
 
 

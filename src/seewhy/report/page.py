@@ -24,6 +24,9 @@ from seewhy.report.words import alternative, answer_value, evidence, probability
 LARGEST = 300_000
 """Bytes that a page stays under."""
 
+CREED = "A heatmap shows where, not why, and one picture is no proof."
+"""Said at the foot of every page whose cautions do not say it already."""
+
 _UNITS = 1000  # length of the long side of the stage, in the coordinates of its lines
 
 
@@ -59,6 +62,7 @@ def _content(report: PhotoReport, detail: Detail) -> dict[str, Any]:
     width, height = drawing_size(report.picture.size, _UNITS, _UNITS)
     return {
         "report": report,
+        "creed": CREED,
         "chosen": report.answers[report.chosen],
         "style": Markup(style),  # noqa: S704 - a file of this package
         "script": Markup(script),  # noqa: S704 - a file of this package

@@ -29,9 +29,12 @@ def picture(report: PhotoReport) -> Image.Image:
 
 
 def normalization(report: PhotoReport) -> str:
-    """Return what the end of the colour scale is, in words."""
+    """Return what the end of the colour scale is, in words.
+
+    Maps lose a little of their peak when they are enlarged, so a limit up to a tenth above it is still called theirs.
+    """
     largest = max(scale_end(answer.heatmap, None, signed=report.signed) for answer in report.answers)
-    if abs(largest - report.limit) > 1e-6 * max(largest, report.limit):
+    if not 0.9 * report.limit <= largest <= report.limit * (1 + 1e-6):
         return "a limit shared by all maps of this photo"
     what = "the largest magnitude" if report.signed else "the maximum"
     return f"{what} over all maps of this photo" if len(report.answers) > 1 else f"{what} of this map"
