@@ -1,29 +1,56 @@
-"""Read a picture from wherever it is, and turn it into a network's input."""
+"""Read a picture from wherever it is: a file, a PIL picture, an array, a tensor."""
 
+import stat
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from jaxtyping import Float
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from seewhy.core.sample import Geometry, Sample
+from seewhy.core.sample import Sample
 from seewhy.engine.model import Fit, Model
-from seewhy.errors import ConfigError, DataError
+from seewhy.engine.preprocessing import prepare
+from seewhy.errors import DataError
 
-ENDINGS = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
+ENDINGS = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".bmp",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".avif",
+    }
+)
 """Endings that are looked for in a folder; a single file may have any."""
 
-MOST_PIXELS = 178_956_970
-"""Largest picture that is read: the size at which Pillow suspects a decompression bomb (512 MB of 24-bit pixels)."""
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000", "TGA", "ICO")
+"""Formats that are read. Others (EPS and WMF among them, which run foreign programs) are not tried."""
+
+MOST_PIXELS = 89_478_485
+"""Largest picture that is read: the size from which Pillow suspects a decompression bomb (256 MB of 24-bit pixels)."""
+
+_DEEP = ("I", "F")
+_OTHER_CHANNELS = (
+    "An input of other channels goes, normalized, to seewhy.Session(model).explain(tensor of shape (b, c, h, w))"
+)
 
 
 def read(source: Any) -> tuple[Image.Image, str]:
-    """Return a picture, upright and in 8-bit RGB (or grey), and its name.
+    """Return a picture, upright and in 8-bit RGB, and its name.
 
     Args:
         source: a path, a PIL picture, a uint8 array (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), or a float tensor or array (c, h, w)
@@ -35,9 +62,13 @@ def read(source: Any) -> tuple[Image.Image, str]:
     if isinstance(source, (str, Path)):
         return _open(Path(source)), Path(source).name
     if isinstance(source, Image.Image):
-        return upright(source), Path(getattr(source, "filename", "") or "picture").name
+        name = Path(getattr(source, "filename", "") or "picture").name
+        with _told(name):
+            source.load()
+            return upright(source), name
     if isinstance(source, Tensor):
-        source = source.detach().cpu().numpy()
+        source = source.detach().cpu()
+        source = (source.float() if source.is_floating_point() else source).numpy()
     if isinstance(source, np.ndarray):
         return _from_array(source), "array"
     raise DataError(
@@ -46,34 +77,59 @@ def read(source: Any) -> tuple[Image.Image, str]:
 
 
 def _open(path: Path) -> Image.Image:
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; a picture was wanted")
-    try:
-        if path.stat().st_size == 0:
-            raise DataError(f"{path} is empty")
+    with _told(str(path)):
+        _check_file(path)
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                if image.width * image.height > MOST_PIXELS:
-                    raise DataError(
-                        f"{path} has {image.width} x {image.height} pixels; at most {MOST_PIXELS // 10**6} million are read"
-                    )
-                image.load()
-                return upright(image)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
+            image = Image.open(path, formats=_readable())
+        with image:
+            image.load()
+            return upright(image)
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Turn whatever goes wrong while a picture is opened and decoded into one `DataError` that names it."""
+    try:
+        yield
+    except DataError:
+        raise
     except PermissionError:
-        raise DataError(f"{path}: no permission to read it") from None
+        raise DataError(f"{name}: no permission to read it") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise DataError(
-            f"{path} is gigantic: at most {MOST_PIXELS // 10**6} million pixels are read; make it smaller first"
+            f"{name} is gigantic: at most {MOST_PIXELS // 10**6} million pixels are read; make it smaller first"
         ) from None
     except UnidentifiedImageError:
-        raise DataError(f"{path} is not a picture that can be read") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path} is broken or cut short ({error})") from error
+        raise DataError(f"{name} is not a picture that can be read ({', '.join(FORMATS)})") from None
+    except (
+        Exception
+    ) as error:  # decoders raise anything on broken files: OSError, SyntaxError, struct.error, IndexError
+        raise DataError(f"{name} is broken or cut short ({str(error) or type(error).__name__})") from error
+
+
+def _check_file(path: Path) -> None:
+    """Raise `DataError` for what cannot be opened as a file: a folder, a pipe, a link to nowhere, an empty file."""
+    try:
+        kind = path.stat()
+    except FileNotFoundError:
+        link = path.is_symlink()
+        raise DataError(
+            f"{path} is a link to {path.readlink()}, which does not exist" if link else f"{path}: no such file"
+        ) from None
+    if stat.S_ISDIR(kind.st_mode):
+        raise DataError(f"{path} is a folder; a picture was wanted")
+    if not stat.S_ISREG(kind.st_mode):
+        raise DataError(f"{path} is not a regular file; a picture was wanted")
+    if kind.st_size == 0:
+        raise DataError(f"{path} is empty")
+
+
+@cache
+def _readable() -> tuple[str, ...]:
+    """Return those of the formats that this build of Pillow knows."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -81,40 +137,56 @@ def upright(image: Image.Image) -> Image.Image:
 
     Transparency is laid on white, palettes and CMYK are converted, and pictures of more than 8 bits are scaled from their own
     range: 16-bit grey by 257, floating-point and 32-bit grey from the least to the greatest value.
+
+    Raises:
+        DataError: no pixels, too many of them, or a colour space that cannot be converted.
     """
+    if not image.width or not image.height:
+        raise DataError(f"the picture is {image.width} x {image.height}: it has no pixels")
+    if image.width * image.height > MOST_PIXELS:
+        raise DataError(
+            f"the picture has {image.width} x {image.height} pixels; at most {MOST_PIXELS // 10**6} million are read, make it smaller first"
+        )
     image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+    if image.mode.startswith("I;16") or image.mode in _DEEP:
         return _from_deep(image)
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
+    try:
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            white = Image.new("RGBA", image.size, "white")
+            return Image.alpha_composite(white, image).convert("RGB")
+        return image.convert("RGB")
+    except ValueError as error:
+        raise DataError(f"a picture in colour space {image.mode} is not read; convert it to RGB first") from error
 
 
 def _from_deep(image: Image.Image) -> Image.Image:
-    """Scale a grey picture of more than 8 bits to 8 bits."""
+    """Scale a grey picture of more than 8 bits to 8 bits; what is not a number becomes black."""
     values = np.asarray(image).astype(np.float64)
-    if image.mode.startswith("I;16") or (image.mode == "I" and 255 < values.max() <= 65535 and values.min() >= 0):
+    finite = np.isfinite(values)
+    low, high = (values[finite].min(), values[finite].max()) if finite.any() else (0.0, 0.0)
+    if image.mode.startswith("I;16") or (image.mode == "I" and low >= 0 and 255 < high <= 65535):
         values = values / 257
-    elif values.size and (values.min() < 0 or values.max() > 255 or image.mode == "F"):
-        low, high = np.nanmin(values), np.nanmax(values)
+    elif low < 0 or high > 255 or image.mode == "F":
         values = (values - low) / max(high - low, 1e-12) * 255
-    return Image.fromarray(np.nan_to_num(values).round().clip(0, 255).astype(np.uint8)).convert("RGB")
+    values = np.where(finite, values, 0.0)
+    return Image.fromarray(values.round().clip(0, 255).astype(np.uint8)).convert("RGB")
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
     shape = array.shape
+    if 0 in shape:
+        raise DataError(f"the picture has shape {shape}: it has no pixels")
     if array.dtype == np.uint8:
         if array.ndim == 3 and shape[2] == 1:
             array = array[:, :, 0]
         if array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4)):
             return upright(Image.fromarray(np.ascontiguousarray(array)))
-        raise DataError(f"a uint8 picture has shape (h, w), (h, w, 3) or (h, w, 4); got {shape}")
+        raise DataError(f"a uint8 picture has shape (h, w), (h, w, 3) or (h, w, 4); got {shape}. {_OTHER_CHANNELS}")
     if np.issubdtype(array.dtype, np.floating):
         if array.ndim != 3 or shape[0] not in (1, 3):
             raise DataError(
-                f"a float picture has shape (3, h, w) or (1, h, w); got {shape}. For uint8 the channels are last"
+                f"a float picture has shape (3, h, w) or (1, h, w); got {shape}. For uint8 the channels are last. {_OTHER_CHANNELS}"
             )
         if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
             raise DataError(
@@ -128,23 +200,6 @@ def _from_array(array: np.ndarray) -> Image.Image:
     )
 
 
-def fitted(source: tuple[int, int], size: tuple[int, int], fit: Fit, crop: float = 1.0) -> Geometry:
-    """Return which window of a source (h, w) becomes an input of `size` (h, w).
-
-    Args:
-        fit: "crop" cuts the centre out, "pad" shows the whole picture with margins, "squash" changes its proportions.
-        crop: for "crop": the share of the largest centre window that is kept.
-    """
-    height, width = source
-    if fit == "squash":
-        return Geometry(source, (0.0, 0.0, float(height), float(width)), size)
-    scales = (height / size[0], width / size[1])  # source pixels per input pixel
-    scale = min(scales) * crop if fit == "crop" else max(scales)
-    window_height, window_width = size[0] * scale, size[1] * scale
-    top, left = (height - window_height) / 2, (width - window_width) / 2
-    return Geometry(source, (top, left, top + window_height, left + window_width), size)
-
-
 def sample(source: Any, model: Model, fit: Fit | None = None) -> Sample:
     """Read a picture and prepare it as the model states.
 
@@ -156,51 +211,14 @@ def sample(source: Any, model: Model, fit: Fit | None = None) -> Sample:
     return prepare(picture, name, model, fit)
 
 
-def prepare(picture: Image.Image, name: str, model: Model, fit: Fit | None = None) -> Sample:
-    """Return the sample of an upright picture."""
-    size, mean, std = model.needs_preprocessing()
-    if fit not in (None, "crop", "pad", "squash"):
-        raise ConfigError(f"fit is 'crop', 'pad' or 'squash', got {fit!r}")
-    geometry = fitted((picture.height, picture.width), size, fit or model.fit, model.crop)
-    pixels = resample(picture, geometry, model)
-    return Sample(normalize(pixels, mean, std), picture, geometry, name)
-
-
-def resample(picture: Image.Image, geometry: Geometry, model: Model) -> Float[Tensor, "c h w"]:
-    """Return the pixels (0 to 1) of the window at the input's size, in the model's order of channels; margins are black."""
-    method = {
-        "bicubic": Image.Resampling.BICUBIC,
-        "bilinear": Image.Resampling.BILINEAR,
-        "lanczos": Image.Resampling.LANCZOS,
-    }[model.interpolation]
-    grey = model.channels == "grey"
-    picture = picture.convert("L" if grey else "RGB")
-    (height, width), (top, left, bottom, right) = geometry.size, geometry.window
-    inside = (max(top, 0.0), max(left, 0.0), min(bottom, float(picture.height)), min(right, float(picture.width)))
-    rows = (round((inside[0] - top) / (bottom - top) * height), round((inside[2] - top) / (bottom - top) * height))
-    columns = (round((inside[1] - left) / (right - left) * width), round((inside[3] - left) / (right - left) * width))
-    size = (max(1, columns[1] - columns[0]), max(1, rows[1] - rows[0]))
-    part = picture.resize(size, method, box=(inside[1], inside[0], inside[3], inside[2]), reducing_gap=None)
-    canvas = Image.new(part.mode, (width, height))
-    canvas.paste(part, (min(columns[0], width - size[0]), min(rows[0], height - size[1])))
-    values = torch.from_numpy(np.array(canvas, dtype=np.float32) / 255)
-    if grey:
-        return values[None]
-    values = values.movedim(-1, 0)
-    return values.flip(0) if model.channels == "bgr" else values
-
-
-def normalize(
-    pixels: Float[Tensor, "c h w"], mean: tuple[float, ...], std: tuple[float, ...]
-) -> Float[Tensor, "c h w"]:
-    """Return (pixels - mean) / std per channel."""
-    return (pixels - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
-
-
 def files_in(folder: Path) -> list[Path]:
-    """Return the pictures of a folder and of the folders in it, sorted; links that lead out of it are left out."""
+    """Return the pictures of a folder and of the folders in it, sorted; hidden files and links that lead out of it are left out."""
     root = folder.resolve()
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+    found = (
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in ENDINGS and not path.name.startswith(".") and path.is_file()
+    )
     return sorted(path for path in found if path.resolve().is_relative_to(root))
 
 
