@@ -32,7 +32,7 @@ class Channel(Target):
         """Check that there is such a channel."""
 
         def score(seen: Reading) -> Float[Tensor, " b"]:
-            return _channel(seen, self.layer, self.index).flatten(1).mean(dim=1)
+            return _flat(_channel(seen, self.layer, self.index)).mean(dim=1)
 
         score(reading)
         return BoundTarget(score, (f"channel {self.index} of {self.layer}",) * len(reading.output), "activation")
@@ -61,7 +61,7 @@ class Neuron(Target):
         channel = _channel(reading, self.layer, self.index)
         size = tuple(channel.shape[1:])
         if self.position is None:
-            flat = channel.detach().flatten(1).argmax(dim=1)
+            flat = _flat(channel.detach()).argmax(dim=1)
         else:
             if len(self.position) != len(size) or any(not 0 <= p < n for p, n in zip(self.position, size, strict=True)):
                 raise TargetError(f"there is no position {self.position} on the grid {size} of {self.layer!r}")
@@ -71,7 +71,7 @@ class Neuron(Target):
             flat = channel.new_full((len(channel),), place).long()
 
         def score(seen: Reading) -> Float[Tensor, " b"]:
-            return _channel(seen, self.layer, self.index).flatten(1).gather(1, flat[:, None])[:, 0]
+            return _flat(_channel(seen, self.layer, self.index)).gather(1, flat[:, None])[:, 0]
 
         return BoundTarget(score, (f"a neuron of channel {self.index} of {self.layer}",) * len(channel), "activation")
 
@@ -83,3 +83,7 @@ def _channel(reading: Reading, layer: str, index: int) -> Float[Tensor, "b *spat
     if not 0 <= index < channels.shape[1]:
         raise TargetError(f"layer {layer!r} has {channels.shape[1]} channels, from 0; there is no channel {index}")
     return channels[:, index]
+
+
+def _flat(channel: Float[Tensor, "b *spatial"]) -> Float[Tensor, "b n"]:
+    return channel.reshape(len(channel), -1)
