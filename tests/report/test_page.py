@@ -20,7 +20,7 @@ from seewhy.report.numbers import numbers
 from seewhy.report.page import CREED, LARGEST, page
 from seewhy.report.photo import Answer
 
-EVIL = """</script><script>alert(1)</script>"><img src=x onerror='alert(2)'> & {{ 7*7 }}"""
+EVIL = """</script ></script><!--<script><script>alert(1)</script>"><img src=x onerror='alert(2)'> & {{ 7*7 }}"""
 
 
 class Tree(HTMLParser):
@@ -94,6 +94,7 @@ def test_embedded_numbers_are_the_numbers(make):
     [kind] = [script for script in tree.all("script") if script.get("type")]
     assert kind["type"] == "application/json"
     assert json.loads(tree.scripts[0]) == numbers(report)
+    assert not set("<>&") & set(tree.scripts[0])  # no end tag in any spelling, no comment that hides one
 
 
 def test_names_cannot_become_markup(make):
