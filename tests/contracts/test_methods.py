@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import seewhy
-from conftest import SmallCNN, seeded
+from networks import SmallCNN, seeded
 
 SMALL = {"samples": 4, "steps": 6}
 METHODS = sorted(seewhy.methods())

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import seewhy
-from conftest import SmallCNN, seeded
+from networks import SmallCNN, seeded
 from seewhy.targets import ClassScore, Margin, top
 
 

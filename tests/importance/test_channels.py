@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import seewhy
-from conftest import SmallCNN, seeded
+from networks import SmallCNN, seeded
 from seewhy.core.needs import at
 from seewhy.engine.probe import NetworkProbe, Question
 from seewhy.importance.channels import channel_contribution
