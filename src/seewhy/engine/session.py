@@ -134,8 +134,8 @@ class Session:
             classes=bound.classes,
             residual=None if found.residual is None else found.residual.detach().cpu(),
             notes=tuple(
-                self.network.notes + found.notes + _remarks(row, method, name)
-                for row, name in zip(found.heatmap, bound.names, strict=True)
+                self.network.notes + found.notes + _remarks(row, method, name) + _shortfall(found, index, bound.unit)
+                for index, (row, name) in enumerate(zip(found.heatmap, bound.names, strict=True))
             ),
             provenance=self.provenance,
         )
@@ -196,6 +196,17 @@ def _remarks(heatmap: Tensor, method: Method, name: str) -> tuple[str, ...]:
     if method.signed and heatmap.max() <= 0:
         return (f"the whole map is negative: everything in it speaks against {name}",)
     return ()
+
+
+def _shortfall(found: Attribution, index: int, unit: str) -> tuple[str, ...]:
+    """Say where a map that promises to add up misses what it explains by more than a twentieth."""
+    if found.residual is None:
+        return ()
+    heatmap, missed = found.heatmap[index], float(found.residual[index])
+    reached = float(heatmap.sum())
+    if abs(missed) <= 0.05 * abs(reached + missed) + 1e-5 * float(heatmap.abs().sum()):
+        return ()
+    return (f"the map adds up to {reached:.3g} {unit}, although {reached + missed:.3g} are to be explained",)
 
 
 def _joined(parts: Sequence[Explanation]) -> Explanation:
