@@ -9,7 +9,7 @@ from seewhy import render
 from seewhy.adapters.load import load_model
 from seewhy.api import Session, method, methods
 from seewhy.cli import console
-from seewhy.cli.explaining import check_layer, chosen_method
+from seewhy.cli.explaining import check_layer, chosen_fit, chosen_method
 from seewhy.cli.outputs import prepare, refuse_existing
 from seewhy.core.method import Method
 from seewhy.data.picture import sample
@@ -48,7 +48,7 @@ def run(order: Order) -> None:
         folder = prepare(order.out)
         path = folder / f"{order.photo.stem}.compare.png"
         refuse_existing([path], force=order.force)
-        made = sample(order.photo, session.model, order.fit)  # type: ignore[arg-type] (checked there)
+        made = sample(order.photo, session.model, chosen_fit(order.fit))
         found = compare(session, made, top(order.classes), asked)
         render.write_bytes(path, render.png_bytes(found.picture()), force=order.force)
     if order.as_json:

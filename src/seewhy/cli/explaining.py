@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from typer import Exit
@@ -21,9 +21,9 @@ from seewhy.cli.summary import summary
 from seewhy.core.method import Method
 from seewhy.core.target import Target
 from seewhy.data.picture import expand, sample
-from seewhy.engine.model import Model
+from seewhy.engine.model import Fit, Model
 from seewhy.engine.recording import layer_of
-from seewhy.errors import ConfigError
+from seewhy.errors import ConfigError, TargetError
 from seewhy.report.examine import Examination, examine
 from seewhy.report.numbers import numbers
 from seewhy.report.page import page
@@ -53,21 +53,60 @@ class Order:
     device: str | None
 
 
+@dataclass(frozen=True)
+class Job:
+    """What is asked, settled for all photos: the session, the target, the method, the folder."""
+
+    order: Order
+    session: Session
+    target: Target
+    method: Method
+    fit: Fit | None
+    folder: Path
+
+    def explain(self, photo: Path, stem: str) -> dict[str, Any]:
+        """Explain one photo, write its files, print its summary; return its numbers."""
+        order = self.order
+        paths = {ending: self.folder / f"{stem}.why.{ending}" for ending in ("npz", "png", "html", "json")}
+        refuse_existing(paths.values(), force=order.force)
+        made = sample(photo, self.session.model, self.fit)
+        wanted = Examination(hide_test=order.hide_test)
+        report, explanation = examine(self.session, made, self.target, self.method, wanted, _command(order, photo))
+        found = numbers(report)
+        contents = {
+            "png": render.png_bytes(picture(report)),
+            "html": page(report).encode(),
+            "json": json.dumps(found, indent=2).encode(),
+        }
+        explanation.save(paths["npz"], force=order.force)
+        for ending, content in contents.items():
+            render.write_bytes(paths[ending], content, force=order.force)
+        if not order.as_json:
+            console.out().print(summary(report, list(paths.values())))
+        return found | {"files": {ending: str(path) for ending, path in paths.items()}}
+
+
+def settled(order: Order) -> Job:
+    """Settle what all photos share, so that a mistake in it costs no work."""
+    asked = chosen_method(order.method, order.settings, order.layer)
+    fit = chosen_fit(order.fit)
+    session = Session(load_model(order.model, order.checkpoint), device=order.device, seed=order.seed)
+    check_layer(session, asked)
+    target = chosen_target(session.model, order.target, order.against)
+    return Job(order, session, target, asked, fit, prepare(order.out))
+
+
 def run(order: Order) -> None:
     """Explain every photo; end with exit code 3 where some failed."""
     with console.usage():
         photos = expand(order.photos)
-        asked = chosen_method(order.method, order.settings, order.layer)
-        session = Session(load_model(order.model, order.checkpoint), device=order.device, seed=order.seed)
-        target = chosen_target(session.model, order.target, order.against)
-        check_layer(session, asked)
-        folder = prepare(order.out)
+        job = settled(order)
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     with _progress(len(photos)) as advance:
         for photo, stem in zip(photos, stems(photos), strict=True):
             try:
-                done.append(_one(order, session, photo, folder / f"{stem}.why", target, asked))
+                done.append(job.explain(photo, stem))
             except KeyboardInterrupt:
                 raise console.interrupted(len(done), len(photos)) from None
             except Exception as error:  # whatever is wrong with one photo, the others are still done
@@ -81,26 +120,6 @@ def run(order: Order) -> None:
     if failed:
         console.say(f"{len(failed)} of {len(photos)} failed")
         raise Exit(console.SOME_FAILED)
-
-
-def _one(order: Order, session: Session, photo: Path, base: Path, target: Target, asked: Method) -> dict[str, Any]:
-    """Explain one photo, write its files, print its summary; return its numbers."""
-    paths = {ending: base.with_name(f"{base.name}.{ending}") for ending in ("png", "html", "json", "npz")}
-    refuse_existing(paths.values(), force=order.force)
-    made = sample(photo, session.model, order.fit)  # type: ignore[arg-type] (checked there)
-    report, explanation = examine(session, made, target, asked, Examination(hide_test=order.hide_test), _command(order, photo))
-    found = numbers(report)
-    contents = {
-        "png": render.png_bytes(picture(report)),
-        "html": page(report).encode(),
-        "json": json.dumps(found, indent=2).encode(),
-    }
-    explanation.save(paths["npz"], force=order.force)
-    for ending, content in contents.items():
-        render.write_bytes(paths[ending], content, force=order.force)
-    if not order.as_json:
-        console.out().print(summary(report, list(paths.values())))
-    return found | {"files": {ending: str(path) for ending, path in paths.items()}}
 
 
 def chosen_method(key: str, settings: list[str], layer: str | None) -> Method:
@@ -126,15 +145,30 @@ def _value(text: str) -> Any:
         return text
 
 
+def chosen_fit(fit: str | None) -> Fit | None:
+    """Return how pictures are fitted; None is the model's own way."""
+    if fit is None:
+        return None
+    if fit not in get_args(Fit):
+        raise ConfigError(f"--fit is 'crop', 'pad' or 'squash', got {fit!r}")
+    return cast(Fit, fit)
+
+
 def chosen_target(model: Model, target: str | None, against: str | None) -> Target:
     """Return the target; names are looked up at once, so that a wrong one costs no work."""
-    if model.labels is not None:
-        for name in filter(None, (target, against)):
-            find_class(name, len(model.labels), model.labels)
-    which = int(target) if target and target.isdigit() else target
-    if against is None:
+    which, rival = (_known(model, name) for name in (target, against))
+    if rival is None:
         return ClassScore(which)
-    return Contrast(which, int(against) if against.isdigit() else against)
+    if which == rival:
+        raise TargetError(f"a contrast needs two different classes, got {target!r} twice")
+    return Contrast(which, rival)
+
+
+def _known(model: Model, name: str | None) -> int | str | None:
+    """Return the index of a class that the model names; a model without labels takes an index as it is."""
+    if name is None or model.labels is None:
+        return int(name) if name and name.isdigit() else name
+    return find_class(name, len(model.labels), model.labels)
 
 
 def check_layer(session: Session, asked: Method) -> None:

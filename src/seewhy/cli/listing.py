@@ -72,3 +72,29 @@ def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: boo
 
 def _word(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def list_models(*, as_json: bool) -> None:
+    """Print where models come from, and why a source cannot be used here."""
+    rows = [{"model": one.spec, "what": one.what, "missing": one.why_not} for one in available()]
+    show(rows, ("model", "what", "missing"), as_json=as_json)
+
+
+def examine_environment(*, as_json: bool) -> None:
+    """Print what is installed, whether it works, and the cure where it does not."""
+    rows = [{"what": what, "found": found, "to do": cure} for what, found, cure in environment()]
+    show(rows, ("what", "found", "to do"), as_json=as_json)
+
+
+def examine_preprocessing(spec: str, folder: Path | None, checkpoint: Path | None, *, as_json: bool) -> None:
+    """Try the usual normalizations on a folder of pictures and print how each does, with the verdict."""
+    with console.usage():
+        if folder is None:
+            raise ConfigError(f"name a folder of pictures to try {spec} on: seewhy doctor {spec} FOLDER")
+        found = try_normalizations(load_model(spec, checkpoint), expand([folder]))
+    rows = [row.as_dict() for row in found.rows]
+    if as_json:
+        sys.stdout.write(json.dumps({"rows": rows, "verdict": found.verdict}, indent=2) + "\n")
+        return
+    show(rows, tuple(rows[0]), as_json=False)
+    console.out().print(found.verdict, markup=False)

@@ -233,7 +233,6 @@ def _cautions(asked: _Asked, main: Explanation, answer: Answer, tested: HideTest
     if answer.probability is not None and answer.probability < UNSURE:
         lines.append(f"The network itself is unsure: it gives {answer.name} a probability of {answer.probability:.2f}.")
     lines.append(f"{main.method.title}: {main.method.caution}.")
-    lines.append("A heatmap shows where, not why, and one picture is no proof.")
     return tuple(lines)
 
 
