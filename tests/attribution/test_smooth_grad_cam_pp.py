@@ -21,7 +21,7 @@ def test_by_the_printed_formula(cnn, images):
     activation = torch.stack([pair[0] for pair in pairs]).mean(dim=0)
     gradients = torch.stack([pair[1] for pair in pairs])
     first, second, third = gradients.mean(dim=0), (gradients**2).mean(dim=0), (gradients**3).mean(dim=0)
-    below = 2 * second + activation.sum(dim=(2, 3), keepdim=True) * third
+    below = 2 * second + activation.sum(dim=(2, 3), keepdim=True) * third.clamp_min(0)
     weights = (second / below * first.clamp_min(0)).sum(dim=(2, 3), keepdim=True)
     expected = (weights * activation).sum(dim=1).clamp_min(0)
     method = seewhy.method("smooth-grad-cam-pp", layer="body", samples=5, noise=0.2)

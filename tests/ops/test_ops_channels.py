@@ -37,10 +37,10 @@ def test_plus_plus_weights_do_not_underflow():
     )
 
 
-def test_plus_plus_weights_at_the_pole():
-    """Activations that sum to -2 under a gradient of 1 make the denominator 0: alpha is 0 there."""
+def test_plus_plus_weights_have_no_pole():
+    """Activations that sum to -2 under a gradient of 1 would make the denominator 0; without a positive part alpha is 1 / 2."""
     gradient, activation = torch.ones(1, 1, 2, 2), torch.full((1, 1, 2, 2), -0.5)
-    assert plus_plus_weights(gradient, gradient, activation).item() == 0
+    assert plus_plus_weights(gradient, gradient, activation).item() == 4 / 2
 
 
 def test_ratio_is_zero_where_the_divisor_is():

@@ -28,10 +28,10 @@ class GradCAMPlusPlus(Method):
         Heatmap (b, *spatial) at the layer's resolution, not negative. Its scale has no meaning of its own: doubling all weights of
         the last layer does not double the map.
 
-    Limits: channels that speak against the target are dropped, so two classes of one image often get almost the same map. With negative
-        activations (GELU, SiLU, a layer before its ReLU) the denominator can come near zero and one channel rule the map.
+    Limits: channels that speak against the target are dropped, so two classes of one image often get almost the same map.
     Source: Chattopadhay et al. 2018, Grad-CAM++, arXiv 1710.11063, equation 19. Differs in: the factor exp(score), the same
-        for the whole image, is left out.
+        for the whole image, is left out; where activations are negative (a layer without a ReLU, which the paper does not treat) only
+        their positive part enters the sum, or the denominator could vanish. Nothing is added to the denominator, as other libraries do.
     """
 
     layer: str = AUTO

@@ -33,7 +33,8 @@ class SmoothGradCAMPlusPlus(Method):
 
     Limits: those of Grad-CAM++; and noise that the network was not trained on makes it look at something else.
     Source: Omeiza et al. 2019, Smooth Grad-CAM++, arXiv 1908.01224. Differs in: alpha has D2 in the numerator, as in
-        Grad-CAM++, not D1; copies count equally, not by exp(score); the noise is a share of the image's range.
+        Grad-CAM++, not D1; copies count equally, not by exp(score); the noise is a share of the image's range; the sum over A and the
+        ratio D3 / D2 count where they are positive, or the denominator could vanish.
     """
 
     layer: str = AUTO

@@ -31,12 +31,11 @@ def plus_plus_weights(
         activation: A, whose sum over positions enters.
 
     The paper writes alpha = D2 / (2 * D2 + sum(A) * D3). Dividing by D2 leaves nothing that underflows for small gradients, and no
-    small number that has to be added to a denominator. Where the denominator vanishes, which takes negative activations, alpha is 0.
+    small number that has to be added to a denominator. The paper's activations follow a ReLU; of others only the positive part enters the
+    sum, and of the curvature likewise, so alpha lies between 0 and 1 / 2 and has no pole.
     """
-    total = activation.flatten(2).sum(dim=2, keepdim=True)  # (b, c, 1)
-    denominator = 2 + total * curvature.flatten(2)  # (b, c, n)
-    safe = denominator.abs() > torch.finfo(denominator.dtype).eps * 8
-    alpha = safe / denominator.where(safe, 1)
+    total = activation.flatten(2).relu().sum(dim=2, keepdim=True)  # (b, c, 1)
+    alpha = 1 / (2 + total * curvature.flatten(2).relu())  # (b, c, n)
     return (alpha * gradient.flatten(2).relu()).sum(dim=2)
 
 
