@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seewhy.engine.recording import first_of
+from seewhy.engine.recording import first_of, with_first
 from seewhy.errors import LayerError
 
 MOST_EXTRA_TOKENS = 16
@@ -109,12 +109,17 @@ def survey(network: nn.Module, run: Any, input_size: Sequence[int]) -> tuple[lis
     """Run the network once and list its layers in the order in which they finish, with what each put out last."""
     seen: dict[str, _Seen] = {}
 
-    def hook(name: str, module: nn.Module, args: Any, output: Any) -> None:
+    def hook(name: str, module: nn.Module, args: Any, output: Any) -> Any:
         tensor = first_of(output)
-        if tensor is not None and tensor.is_floating_point():
-            entry = seen.pop(name, None) or _Seen(module, [])
-            entry.outputs.append(tensor)
-            seen[name] = entry
+        if tensor is None or not tensor.is_floating_point():
+            return None
+        if tensor is not output:  # one of several outputs: a view of its own shows whether the answer depends on it
+            tensor = tensor.view_as(tensor)
+            output = with_first(output, tensor)
+        entry = seen.pop(name, None) or _Seen(module, [])
+        entry.outputs.append(tensor)
+        seen[name] = entry
+        return output
 
     handles = [module.register_forward_hook(partial(hook, name)) for name, module in network.named_modules() if name]
     try:

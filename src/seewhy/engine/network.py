@@ -18,7 +18,7 @@ from seewhy.engine.chunking import Tuner
 from seewhy.engine.layers import Grid, Layer, adds_constant, choose, grid_of, survey
 from seewhy.engine.model import Model, laid_out
 from seewhy.engine.recording import NOTHING, layer_of, split_call, watching
-from seewhy.engine.twin import borrowed, refuse_mixed_rows, twin, unwrapped
+from seewhy.engine.twin import borrowed, lay_channels_last, refuse_mixed_rows, twin, unwrapped
 from seewhy.errors import GradientError, LayerError, ModelError, SeewhyError, ShapeError
 
 
@@ -167,12 +167,15 @@ class Network:
         if inputs.dim() != 4 or self.model.layout != "bchw" or not convolves:
             return None
         self._format = torch.channels_last
+        before = lay_channels_last(self.module) if self._own else {}
         try:
             return self._seeded(inputs, needs)
         except SeewhyError:
             raise
         except RuntimeError:  # what is wrong with the input itself shows again, and is raised, in the usual order
             self._format = torch.contiguous_format
+            for part, weight in before.items():
+                part.weight = weight
             return None
 
     def _seeded(

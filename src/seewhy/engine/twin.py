@@ -58,6 +58,28 @@ def unwrapped(module: nn.Module) -> nn.Module:
             return module
 
 
+def lay_channels_last(module: nn.Module) -> dict[nn.Module, nn.Parameter]:
+    """Lay the weights of a twin's 2-d convolutions as channels-last inputs want them; return the weights as they were.
+
+    Else each pass converts each weight anew. Kernels of one pixel and of one channel are other views of the same storage; the rest is
+    copied. Weights that are computed in each pass (parametrizations) stay as they are.
+    """
+    before: dict[nn.Module, nn.Parameter] = {}
+    for part in module.modules():
+        weight = part._parameters.get("weight")
+        if not isinstance(part, nn.Conv2d) or weight is None:
+            continue
+        channels, height, width = weight.shape[1:]
+        strides = (height * width * channels, 1, width * channels, channels)
+        if weight.is_contiguous() and (channels == 1 or height == width == 1):
+            laid = weight.detach().as_strided(weight.shape, strides)
+        else:
+            laid = weight.detach().contiguous(memory_format=torch.channels_last)
+        before[part] = weight
+        part.weight = nn.Parameter(laid, requires_grad=False)
+    return before
+
+
 @contextmanager
 def borrowed(module: nn.Module) -> Iterator[None]:
     """Lend the user's own network for one pass, in eval mode and locked; every module's mode is put back."""
