@@ -32,8 +32,12 @@ class Pass:
     grids: Mapping[str, Grid | None]
     needs: Needs
 
-    def trace(self, bound: BoundTarget) -> Trace:
+    def trace(self, bound: BoundTarget, *, last: bool = False) -> Trace:
         """Score the pass with a bound target and go back to the places where gradients are wanted.
+
+        Args:
+            bound: the target.
+            last: nothing else will be asked, so each part of the graph is let go as soon as it has been gone through.
 
         Raises:
             ModelError: a score is NaN or infinite.
@@ -42,7 +46,7 @@ class Pass:
         with torch.inference_mode(mode=False), torch.set_grad_enabled(bool(self.needs.gradients)):
             score = bound(self.reading)
             _check_finite(score)
-            gradient = self._gradients(score) if self.needs.gradients else {}
+            gradient = self._gradients(score, keep=not last) if self.needs.gradients else {}
         return Trace(
             inputs=self.inputs.detach(),
             output=self.reading.output.detach(),
@@ -52,14 +56,14 @@ class Pass:
             raw={name: node.detach() for name, node in self.nodes.items() if name != INPUT},
         )
 
-    def _gradients(self, score: Float[Tensor, " b"]) -> dict[str, Tensor]:
+    def _gradients(self, score: Float[Tensor, " b"], *, keep: bool) -> dict[str, Tensor]:
         names = sorted(self.needs.gradients)
         if not score.requires_grad:
             raise GradientError(
                 f"no gradient goes from the target to {', '.join(names)}: the target does not depend on it, or the network cuts the graph"
             )
         found = torch.autograd.grad(
-            score.sum(), [self.nodes[name] for name in names], retain_graph=True, allow_unused=True
+            score.sum(), [self.nodes[name] for name in names], retain_graph=keep, allow_unused=True
         )
         gradients = {}
         for name, gradient in zip(names, found, strict=True):
@@ -133,9 +137,7 @@ class Network:
             inputs = inputs.detach().to(device=self.weight.device, dtype=self.weight.dtype)
             return inputs.clone() if inputs.is_inference() else inputs
 
-    def forward(
-        self, inputs: Float[Tensor, "b c *spatial"], needs: Needs, put: Mapping[str, Tensor] = NOTHING
-    ) -> Pass:
+    def forward(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs, put: Mapping[str, Tensor] = NOTHING) -> Pass:
         """Run the network once.
 
         Args:
@@ -178,9 +180,7 @@ class Network:
                 part.weight = weight
             return None
 
-    def _seeded(
-        self, inputs: Float[Tensor, "b c *spatial"], needs: Needs, put: Mapping[str, Tensor] = NOTHING
-    ) -> Pass:
+    def _seeded(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs, put: Mapping[str, Tensor] = NOTHING) -> Pass:
         """Run once; a network that draws random numbers in eval mode draws the same ones each time, and nobody else's."""
         if self._draws:
             with torch.random.fork_rng(devices=[]):

@@ -152,7 +152,7 @@ class NetworkProbe:
         else:
             inputs = self.inputs.repeat(times, *[1] * (self.inputs.dim() - 1))
             made = network.forward(inputs, needs, {put: torch.cat(pack)})
-        trace = made.trace(_each(self.bound, times))
+        trace = made.trace(_each(self.bound, times), last=True)
         backwards = times if needs.gradients else 0
         network.count(Cost(backwards=backwards * len(self.inputs)))
         self._bill.cost += Cost(times, backwards)
