@@ -1,6 +1,7 @@
 import pytest
 import torch
 from cam_oracle import Pooled, TwoLayers, Weighted, drawn, layer_of, volume
+from torch import nn
 
 import seewhy
 from networks import seeded
@@ -55,13 +56,22 @@ def test_refuses_a_layer_with_a_relu_behind_it(cnn, images):
         drawn(cnn, images, seewhy.method("cam", layer="down"))
 
 
+def test_refuses_a_norm_in_the_head_of_an_odd_network(images):
+    """Without biases and ReLU the negative image gives the negative features, for which a layer norm has the same gradient."""
+    network = nn.Sequential(
+        nn.Conv2d(3, 6, 3, bias=False), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LayerNorm(6), nn.Linear(6, 4)
+    )
+    with pytest.raises(seewhy.MethodError, match="depends on the image"):
+        drawn(seeded(network), images, seewhy.method("cam", layer="0"))
+
+
 def test_refuses_probabilities(network, images):
     with pytest.raises(seewhy.MethodError, match="depends on the image"):
         drawn(network, images, "cam", target=ClassScore(0, "probability"))
 
 
 def test_an_image_of_zeros_is_checked_too():
-    """The negative of zeros is zeros: the check still holds for what it can see, and the map is that of the constant."""
+    """The negative of zeros is zeros: the check holds for what it can see."""
     network = seeded(Pooled())
     zeros = torch.zeros(1, 3, 8, 8, dtype=torch.float64)
     found = seewhy.Session(network).explain(zeros, 0, "cam")

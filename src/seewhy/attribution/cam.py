@@ -24,7 +24,7 @@ class CAM(Method):
 
     map = sum_k w_k A_k, with w_k the weight of channel k for the target. With Z positions the score is the mean of the map plus the
     bias, so w_k is Z times the gradient, which must then be the same at every position and for every input. Both are measured, the
-    latter on the negative of the image, instead of being read off the names of layers.
+    latter on the negative of the image under noise, instead of being read off the names of layers.
 
     Args:
         layer: the layer; "auto" is the last one with a grid.
@@ -65,7 +65,8 @@ class CAM(Method):
         """Return the heatmap."""
         trace = probe.trace()
         activation, gradient = trace.activation[self.layer], trace.gradient[self.layer]  # (b, c, *spatial)
-        elsewhere = next(iter(probe.traces([-probe.inputs], at(self.layer)))).gradient[self.layer]
+        other = probe.stand_in("noise") - probe.inputs
+        elsewhere = next(iter(probe.traces([other], at(self.layer)))).gradient[self.layer]
         weights = over_positions(gradient)  # (b, c)
         self._require(_same(gradient, weights), "the gradient differs between positions")
         self._require(_same(elsewhere, weights), "the gradient depends on the image")

@@ -1,7 +1,6 @@
 """FullGrad: the input and the biases of all layers share the score among them, and each says where."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -56,7 +55,7 @@ class FullGrad(Method):
     )
     caution = "magnitudes only; incomplete for smooth activations and layer norm, which the residual tells"
 
-    def resolve(self, anatomy: Anatomy) -> Self:
+    def resolve(self, anatomy: Anatomy) -> "FullGrad":
         """Return the method with "auto" replaced by all layers that run and add a constant."""
         if AUTO not in self.layers:
             return self
@@ -78,9 +77,10 @@ class FullGrad(Method):
         term = trace.inputs * trace.gradient[INPUT]  # (b, c, *spatial)
         heatmap, residual = _psi(term, size), trace.score - term.flatten(1).sum(dim=1)
         for name, constant in zip(self.layers, probe.constants(self.layers), strict=True):
-            term = constant * trace.gradient[name]  # (b, c, *layer)
-            residual = residual - term.reshape(images, -1).sum(dim=1)
-            if term.dim() == len(size) + 2 and max(term.shape[2:]) > 1:
+            term = constant * trace.gradient[name]  # (b, c, *layer); more rows where a layer sees windows of each image
+            if len(term) % images == 0:
+                residual = residual - term.reshape(images, -1).sum(dim=1)
+            if len(term) == images and term.dim() == len(size) + 2 and max(term.shape[2:]) > 1:
                 heatmap = heatmap + _psi(term, size)
         return Attribution(heatmap, residual, _notes(residual, trace.score))
 
