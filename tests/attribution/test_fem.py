@@ -39,5 +39,5 @@ def test_is_the_same_for_every_class(cnn, images):
 
 
 def test_refuses_negative_deviations():
-    with pytest.raises(seewhy.ConfigError, match="at least 0, got -1.0"):
+    with pytest.raises(seewhy.ConfigError, match=r"at least 0, got -1\.0"):
         seewhy.method("fem", deviations=-1.0)

@@ -90,7 +90,8 @@ def _psi(term: Float[Tensor, "b c *layer"], size: tuple[int, ...]) -> Float[Tens
     strength = term.abs()
     per_image = (-1, *[1] * (term.dim() - 1))
     low, high = strength.flatten(1).aminmax(dim=1)  # (b,)
-    stretched = ratio(strength - low.view(per_image), (high - low).view(per_image))
+    spread = (high - low).where(high - low > 8 * torch.finfo(high.dtype).eps * high, 0)  # rounding is not stretched
+    stretched = ratio(strength - low.view(per_image), spread.view(per_image))
     return resize(stretched.sum(dim=1), size)
 
 
