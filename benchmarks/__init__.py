@@ -1,0 +1,1 @@
+"""How long seewhy and other libraries take for the same maps, in forward passes of the network."""

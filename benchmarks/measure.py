@@ -1,0 +1,78 @@
+"""How things are measured: processor time on one thread, variants in turn, medians; and children for memory and starts."""
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+BASE = "F"
+
+
+def processor_seconds(run: Callable[[], Any], at_least: float = 0.0) -> float:
+    """Return the processor time of one run; runs that are short are repeated for `at_least` seconds, and the median is taken."""
+    spent: list[float] = []
+    while not spent or sum(spent) < at_least:
+        begun = time.process_time()
+        run()
+        spent.append(time.process_time() - begun)
+    return median(spent)
+
+
+def in_turn(variants: Mapping[str, Callable[[], Any]], seconds: float, most: int = 15) -> dict[str, float]:
+    """Return what each variant costs in units of the variant called F, which is measured again in every round.
+
+    Everything runs in this one process, one after the other, so that what neighbours do to the machine is done to all alike. A variant
+    gets at least one run, and at most `most`, until it has had its `seconds`.
+    """
+    for run in variants.values():
+        run()
+    ratios: dict[str, list[float]] = {name: [] for name in variants}
+    spent = dict.fromkeys(variants, 0.0)
+    for _ in range(most):
+        base = processor_seconds(variants[BASE], at_least=0.15)
+        for name, run in variants.items():
+            if spent[name] < seconds:
+                took = processor_seconds(run)
+                spent[name] += took
+                ratios[name].append(took / base)
+    return {name: median(found) for name, found in ratios.items()}
+
+
+@dataclass(frozen=True)
+class Child:
+    """What a child process used, and what it printed."""
+
+    wall: float
+    processor: float
+    printed: str
+
+
+def child(arguments: Sequence[str], folder: Path | None = None) -> Child:
+    """Run Python with these arguments on one thread, in a folder; raise where it fails."""
+    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    wall, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if "ModuleNotFoundError" in done.stderr:
+        raise ModuleNotFoundError(done.stderr.strip().splitlines()[-1])
+    if done.returncode:
+        raise RuntimeError(f"python {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
+    return Child(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout)
+
+
+def peak_mebibytes() -> float:
+    """Return the most memory that this process has held so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

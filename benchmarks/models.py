@@ -1,0 +1,94 @@
+"""The networks and pictures that every row uses, and the work-around that lets torchvision be imported beside a CPU torch."""
+
+import copy
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import cycle, islice
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from torch import Tensor, nn
+
+import seewhy
+from seewhy.data.picture import sample
+
+PHOTOS = Path(__file__).parent.parent / "examples" / "photos"
+
+
+def prepare_torchvision() -> None:
+    """Put empty modules in place of the two that register torchvision's compiled operators.
+
+    They fail where the compiled part does not load, as with a torchvision built for CUDA beside a torch built for the CPU, and
+    nothing here uses those operators. Call it before anything imports torchvision.
+    """
+    for name in ("_meta_registrations", "_autograd_registrations"):
+        sys.modules.setdefault(f"torchvision.{name}", ModuleType(name))
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is explained, the same for everybody: network, layer, images, and per target a class for each image."""
+
+    model: seewhy.Model
+    layer: str
+    images: Tensor
+    classes: Sequence[Sequence[int]]
+
+    @property
+    def network(self) -> nn.Module:
+        return self.model.module
+
+    @property
+    def module(self) -> nn.Module:
+        """The layer itself."""
+        return self.network.get_submodule(self.layer)
+
+    def double(self) -> "Case":
+        """Return the same case in float64: there two ways of one formula differ by rounding only, and no ReLU flips."""
+        network = copy.deepcopy(self.network).double()
+        return replace(self, model=replace(self.model, module=network), images=self.images.double())
+
+
+class Logits(nn.Module):
+    """A network of transformers whose answer is the bare tensor that every library takes."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network(images).logits
+
+
+@cache
+def lite0() -> tuple[seewhy.Model, str]:
+    """EfficientNet-Lite0 with its ImageNet weights, and its last layer with a grid."""
+    return seewhy.load_model("efficientnet-lite0"), "head"
+
+
+@cache
+def resnet50() -> tuple[seewhy.Model, str]:
+    """ResNet-50 with random weights (its costs are those of the trained one), and its last stage."""
+    prepare_torchvision()
+    from transformers import ResNetConfig, ResNetForImageClassification
+
+    torch.manual_seed(0)
+    network = Logits(ResNetForImageClassification(ResNetConfig(num_labels=1000))).eval()
+    layer = "network.resnet.encoder.stages.3"
+    return seewhy.Model(network, size=224, mean=0.5, std=0.25, layer=layer, name="ResNet-50"), layer
+
+
+NETWORKS = {"Lite0": lite0, "ResNet-50": resnet50}
+
+
+def case(network: str, batch: int, targets: int = 1) -> Case:
+    """Return a case of example photos, mirrored and repeated as needed, and each photo's own most likely classes."""
+    model, layer = NETWORKS[network]()
+    photos = [sample(path, model).inputs for path in sorted(PHOTOS.glob("*.jpg"))]
+    images = torch.stack(list(islice(cycle([*photos, *(photo.flip(-1) for photo in photos)]), batch)))
+    with torch.no_grad():
+        classes = model.module(images).topk(targets, dim=1).indices.T.tolist()
+    return Case(model, layer, images, classes)

@@ -1,0 +1,80 @@
+"""From nothing to a map in a file: whole processes, with the import of torch taken off."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from benchmarks.measure import child
+from benchmarks.models import PHOTOS
+
+BAR = 1.0
+PHOTO = str(PHOTOS / "cat.jpg")
+
+COMMAND = "from seewhy.cli import main; main()"
+CALL = f"""
+import seewhy
+seewhy.explain({PHOTO!r}).save("map.png")
+"""
+GRAD_CAM = """
+from benchmarks.models import case, prepare_torchvision
+prepare_torchvision()
+from PIL import Image
+from pytorch_grad_cam import GradCAM
+asked = case("Lite0", 1)
+made = GradCAM(asked.network, [asked.module])(asked.images, None)[0]
+Image.fromarray((made * 255).astype("uint8")).save("map.png")
+"""
+CAPTUM = """
+from benchmarks.models import case
+from captum.attr import LayerGradCam
+from PIL import Image
+asked = case("Lite0", 1)
+method = LayerGradCam(asked.network, asked.module)
+made = method.attribute(asked.images, target=asked.classes[0][0], relu_attributions=True)[0, 0].detach()
+Image.fromarray((made / made.max() * 255).byte().numpy()).save("map.png")
+"""
+
+STARTS: dict[str, Sequence[str]] = {
+    "`seewhy.explain(PHOTO).save(...)`": ["-c", CALL],
+    "`seewhy explain PHOTO --no-hide-test`": ["-c", COMMAND, "explain", PHOTO, "--no-hide-test"],
+    "`seewhy explain PHOTO` (hide test: nine more passes)": ["-c", COMMAND, "explain", PHOTO],
+    "grad-cam, map only": ["-c", GRAD_CAM],
+    "captum, map only": ["-c", CAPTUM],
+}
+
+
+@dataclass(frozen=True)
+class Start:
+    """Seconds beyond those of `import torch` alone, medians; None where the library is not installed."""
+
+    name: str
+    processor: float | None
+    wall: float | None
+
+
+def measured(runs: int) -> list[Start]:
+    """Measure every start `runs` times, in turn with the bare import."""
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in STARTS}
+    missing: set[str] = set()
+    for _ in range(runs):
+        base = child(["-c", "import torch"])
+        for name, arguments in STARTS.items():
+            if name in missing:
+                continue
+            try:
+                with TemporaryDirectory() as folder:
+                    made = child(arguments, Path(folder))
+            except ModuleNotFoundError:
+                missing.add(name)
+                continue
+            spent[name].append((made.processor - base.processor, made.wall - base.wall))
+    return [_start(name, pairs) for name, pairs in spent.items()]
+
+
+def _start(name: str, pairs: list[tuple[float, float]]) -> Start:
+    if not pairs:
+        return Start(name, None, None)
+    processor, wall = (median(column) for column in zip(*pairs, strict=True))
+    return Start(name, processor, wall)
