@@ -6,7 +6,7 @@ from torch import nn
 
 import seewhy
 from networks import SmallCNN, seeded
-from seewhy.targets import ClassScore, Margin, top
+from seewhy.targets import ClassScore, Contrast, Margin, top
 
 
 @pytest.fixture
@@ -14,7 +14,16 @@ def model(cnn):
     return seewhy.Model(cnn, mean=0.5, std=0.5, labels=["ant", "bee", "cat", "dog"])
 
 
-EIGHT = ["grad-cam", "grad-cam-pp", "xgrad-cam", "hires-cam", "elementwise-grad-cam", "layer-cam", "eigen-cam", "eigen-grad-cam"]
+EIGHT = [
+    "grad-cam",
+    "grad-cam-pp",
+    "xgrad-cam",
+    "hires-cam",
+    "elementwise-grad-cam",
+    "layer-cam",
+    "eigen-cam",
+    "eigen-grad-cam",
+]
 
 
 def test_eight_cams_share_one_forward_and_one_backward(model, images):
@@ -83,7 +92,13 @@ def test_a_network_in_train_mode_is_explained_in_eval_mode_and_that_is_said(cnn,
 
 
 def test_rows_that_influence_each_other_are_refused(images):
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4, track_running_stats=False),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 2),
+    )
     with pytest.raises(seewhy.ModelError, match=r"1 \(BatchNorm2d\) keeps no running statistics"):
         seewhy.Session(network)
 
@@ -211,7 +226,9 @@ def test_a_layer_that_runs_twice_must_be_named_with_its_call(images):
     network = seeded(Twice())
     with pytest.raises(seewhy.LayerError, match="runs 2 times per pass; name one call: act#0 to act#1"):
         seewhy.Session(network).explain(images, 0, seewhy.method("grad-cam", layer="act"))
-    early, late = (seewhy.Session(network).explain(images, 0, seewhy.method("grad-cam", layer=f"act#{n}")) for n in (0, 1))
+    early, late = (
+        seewhy.Session(network).explain(images, 0, seewhy.method("grad-cam", layer=f"act#{n}")) for n in (0, 1)
+    )
     assert (early.heatmap.shape[1:], late.heatmap.shape[1:]) == ((8, 8), (4, 4))
     with pytest.raises(seewhy.LayerError, match="there is no call 2"):
         seewhy.Session(network).explain(images, 0, seewhy.method("grad-cam", layer="act#2"))
@@ -312,7 +329,9 @@ def test_channels_last_inputs_of_a_model_are_laid_out(cnn, images):
             return self.inner(x.movedim(-1, 1))
 
     expected = seewhy.Session(cnn).explain(images, 0, "saliency").heatmap
-    assert torch.allclose(expected, seewhy.Session(seewhy.Model(Last(), layout="bhwc")).explain(images, 0, "saliency").heatmap)
+    assert torch.allclose(
+        expected, seewhy.Session(seewhy.Model(Last(), layout="bhwc")).explain(images, 0, "saliency").heatmap
+    )
 
 
 def test_a_network_that_calls_view_is_given_the_usual_order(images):
@@ -343,3 +362,23 @@ def test_margin_names_the_rival(model, images):
 def test_the_predicted_class_is_bound_on_the_unperturbed_image(model, images):
     explanation = seewhy.Session(model).explain(images, ClassScore(), "smooth-grad")
     assert explanation.classes == tuple(seewhy.Session(model).predict(images).argmax(dim=1).tolist())
+
+
+@pytest.mark.parametrize("rows", [1, 2, None])
+@pytest.mark.parametrize(
+    "target",
+    [ClassScore((0, "cat", 1)), Margin((3, 1, 0)), Contrast((0, 1, 2), 3), 2 * ClassScore((0, 1, 2)) - ClassScore(3)],
+)
+def test_a_class_for_each_image_stays_with_its_image_in_blocks_of_any_size(model, images, target, rows):
+    session = seewhy.Session(model, rows=rows)
+    for _ in range(3):  # while the number of rows is still being found out
+        found = session.explain(images, target)
+    whole = seewhy.Session(model, rows=3).explain(images, target)
+    assert found.targets == whole.targets
+    torch.testing.assert_close(found.heatmap, whole.heatmap, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_classes_for_another_number_of_images(model, images, rows):
+    with pytest.raises(seewhy.TargetError, match="4 classes for 3 images"):
+        seewhy.Session(model, rows=rows).explain(images, ClassScore((0, 1, 2, 3)))

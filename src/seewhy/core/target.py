@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxtyping import Float
 from torch import Tensor
@@ -59,6 +59,14 @@ class Target(ABC):
             TargetError: the network's answer is not of the kind that this target asks about.
         """
 
+    def part(self, rows: slice, images: int) -> "Target":
+        """Return the target of some rows of all the images; one that names a class for each image keeps those of the rows.
+
+        Raises:
+            TargetError: it does not name as many as there are images.
+        """
+        return self
+
     def __add__(self, other: "Target") -> "Target":
         return Combination((self, other), (1.0, 1.0))
 
@@ -87,6 +95,10 @@ class Combination(Target):
         for part in self.parts:
             united |= part.needs()
         return united
+
+    def part(self, rows: slice, images: int) -> Target:
+        """Return the combination of the parts of these rows."""
+        return replace(self, parts=tuple(part.part(rows, images) for part in self.parts))
 
     def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
         """Bind each part; the unit is kept where all parts share it."""

@@ -85,10 +85,11 @@ class Session:
         parts: list[list[list[Explanation]]] = []
         start = 0
         while start < len(inputs):
-            stop = start + self.network.tuner.rows((needs, "block"))
-            block = self.block(inputs[start:stop], needs)
-            parts.append([self._explain(block, target, methods, samples[start:stop]) for target in targets])
-            start = stop
+            rows = slice(start, start + self.network.tuner.rows((needs, "block")))
+            block = self.block(inputs[rows], needs)
+            asked = [target.part(rows, len(inputs)) for target in targets]
+            parts.append([self._explain(block, target, methods, samples[rows]) for target in asked])
+            start = rows.stop
         return [[_joined([part[t][m] for part in parts]) for m in range(len(methods))] for t in range(len(targets))]
 
     def resolved(self, method: Method, inputs: Float[Tensor, "b c *spatial"]) -> Method:

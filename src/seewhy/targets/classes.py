@@ -1,7 +1,7 @@
 """Targets of a classifier: one class, a margin, a contrast."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
@@ -31,6 +31,10 @@ class ClassScore(Target):
     def __post_init__(self) -> None:
         if self.unit not in get_args(Unit):
             raise TargetError(f"the unit of a class score is one of {', '.join(get_args(Unit))}, got {self.unit!r}")
+
+    def part(self, rows: slice, images: int) -> Target:
+        """Return the target with the classes of these rows."""
+        return replace(self, index=part_of(self.index, rows, images))
 
     def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
         """Freeze the class of each image."""
@@ -71,6 +75,10 @@ class Margin(Target):
 
     index: Which = None
 
+    def part(self, rows: slice, images: int) -> Target:
+        """Return the target with the classes of these rows."""
+        return replace(self, index=part_of(self.index, rows, images))
+
     def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
         """Freeze the class and its rival for each image."""
         logits = class_logits(reading)
@@ -89,6 +97,10 @@ class Contrast(Target):
 
     a: Which
     b: Which
+
+    def part(self, rows: slice, images: int) -> Target:
+        """Return the target with the classes of these rows."""
+        return replace(self, a=part_of(self.a, rows, images), b=part_of(self.b, rows, images))
 
     def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
         """Freeze both classes for each image."""
@@ -116,6 +128,15 @@ def class_logits(reading: Reading) -> Float[Tensor, "b k"]:
     if not torch.isfinite(output).all():
         raise TargetError("the network's answer holds NaN or infinity; check its weights, the input and the precision")
     return output
+
+
+def part_of(which: Which, rows: slice, images: int) -> Which:
+    """Return the classes of some rows of all the images, where one is named for each; raise `TargetError` where too few are, or too many."""
+    if not isinstance(which, tuple):
+        return which
+    if len(which) != images:
+        raise TargetError(f"{len(which)} classes for {images} images; give one class, or one for each image")
+    return which[rows]
 
 
 def resolve(which: Which, logits: Float[Tensor, "b k"], labels: Sequence[str] | None) -> Int[Tensor, " b"]:
