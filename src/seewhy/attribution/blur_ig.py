@@ -12,6 +12,9 @@ from seewhy.errors import ConfigError
 from seewhy.ops.filters import diffusion
 from seewhy.ops.streams import total
 
+FINEST = 0.3
+"""Deviation in pixels of the last blur before the image itself; it changes next to nothing."""
+
 
 @register
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class BlurIG(Method):
     """Integrate the gradient along the path on which the image comes out of a blur, times what each step changes.
 
     map = sum_j sum_c (z_j+1 - z_j)_c * d score((z_j + z_j+1) / 2) / d x_c, where z_0 is the most blurred image and z_steps the image
-    itself. The blur is a Gaussian whose deviation shrinks as a square, in steps that are finest near the image.
+    itself. The blur is a Gaussian; its deviation shrinks by the same factor in each step.
 
     Args:
         steps: gradients per image, at least 1.
@@ -62,11 +65,15 @@ class BlurIG(Method):
     def attribute(self, probe: Probe) -> Attribution:
         """Return the heatmap, and the residual per image."""
         images = probe.inputs
-        widest = self.blur * min(images.shape[2:])
-        sigmas = [widest * (1 - step / self.steps) ** 2 for step in range(self.steps + 1)]
+        sigmas = self._widths(self.blur * min(images.shape[2:]))
         forth, back = tee(pairwise(diffusion(images, sigmas)))
         gradients = probe.gradients((before + after) / 2 for before, after in forth)
         parts = ((after - before) * gradient for (before, after), gradient in zip(back, gradients, strict=True))
         heatmap = total(parts).sum(dim=1)
         [blurred] = probe.scores(diffusion(images, sigmas[:1]))
         return Attribution.adding_up(heatmap, probe.score() - blurred)
+
+    def _widths(self, widest: float) -> list[float]:
+        """Return the deviations in pixels at the ends of the steps: evenly spaced on a logarithmic scale, then none."""
+        ratio = min(FINEST / widest, 1.0)
+        return [widest * ratio ** (step / max(self.steps - 1, 1)) for step in range(self.steps)] + [0.0]

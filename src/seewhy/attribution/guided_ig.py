@@ -10,10 +10,12 @@ from torch import Tensor
 
 from seewhy.core.cost import Cost
 from seewhy.core.method import Attribution, Method, Source
-from seewhy.core.needs import Needs
+from seewhy.core.needs import INPUT, Needs
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
 from seewhy.errors import ConfigError
+
+AT_INPUT = Needs(gradients=frozenset({INPUT}))
 
 
 @register
@@ -21,7 +23,7 @@ from seewhy.errors import ConfigError
 class GuidedIG(Method):
     """Integrate the gradient along a path that moves the values with the smallest gradients first.
 
-    map = sum_j sum_c (x_j+1 - x_j)_c * d score(x_j) / d x_c. In each step the path comes nearer to the image by 1 / steps of the
+    map = sum_j sum_c (x_j+1 - x_j)_c * (g_jc + g_j+1,c) / 2, with g_j the gradient at x_j. In each step the path comes nearer to the image by 1 / steps of the
     whole L1 distance. Of the values (one channel of one pixel) that have room, the share `fraction` with the smallest gradients goes
     as far as it may, then the next such share, until the distance is made up.
 
@@ -38,10 +40,10 @@ class GuidedIG(Method):
     Raises:
         ConfigError: a colour is asked for, and the model does not state its mean and std.
 
-    Limits: the path depends on the network, so two networks that give the same answers everywhere may get different maps; the sum
-        converges slowly, because gradients are taken at the start of each step.
+    Limits: the path depends on the network and on the steps, so it does not settle as they grow; compare maps of equal settings.
     Source: Kapishnikov et al. 2021, Guided Integrated Gradients, arXiv 2106.09788, algorithm 1. Differs in: the path is kept near the
-        straight line by `deviation`, as in the authors' later code, instead of by anchors.
+        straight line by `deviation` instead of by anchors; the mean of the gradients at both ends of a step instead of the first,
+        which leaves a tenth of the score unexplained on a deep network where the first alone leaves most of it.
     """
 
     steps: int = 50
@@ -56,7 +58,7 @@ class GuidedIG(Method):
     resolution = "input"
     complete = True
     source = Source("Kapishnikov et al. 2021, Guided Integrated Gradients", "2106.09788", "algorithm 1")
-    caution = "the path depends on the network, and the sum converges slowly: look at the residual"
+    caution = "the path depends on the network and on the steps: look at the residual"
 
     def __post_init__(self) -> None:
         if self.steps < 1 or not 0 < self.fraction <= 1 or not 0 <= self.deviation <= 1:
@@ -66,26 +68,31 @@ class GuidedIG(Method):
             )
 
     def needs(self) -> Needs:
-        """Return nothing beyond the score of the image."""
-        return Needs()
+        """Return the gradient at the input: the path ends there."""
+        return AT_INPUT
 
     def cost(self) -> Cost:
-        """Return the image, the baseline, and a forward and backward per step."""
-        return Cost(2 + self.steps, self.steps)
+        """Return a forward and backward for each end of a step; the first is the baseline, the last the image."""
+        return Cost(1 + self.steps, 1 + self.steps)
 
     def attribute(self, probe: Probe) -> Attribution:
         """Return the heatmap, and the residual per image."""
-        start = probe.stand_in(self.baseline)
+        start, end = probe.stand_in(self.baseline), probe.trace()
         way = probe.inputs - start
-        gone = torch.zeros_like(way)  # share of its way that each value has gone
-        heatmap = torch.zeros_like(way)
+        [first] = probe.traces([start], AT_INPUT)
+        here = first
+        gone = came = heatmap = torch.zeros_like(
+            first.gradient[INPUT]
+        )  # gone: share of its way that each value has gone
         for step in range(1, self.steps + 1):
-            [gradient] = probe.gradients([start + gone * way])
-            then = self._moved(gone.flatten(1), gradient.flatten(1), way.flatten(1), step / self.steps).view_as(way)
-            heatmap += (then - gone) * way * gradient
-            gone = then
-        [score] = probe.scores([start])
-        return Attribution.adding_up(heatmap.sum(dim=1), probe.score() - score)
+            gradient = here.gradient[INPUT]
+            then = self._moved(gone.flatten(1), gradient.flatten(1), way.flatten(1), step / self.steps).view_as(gone)
+            goes = then - gone
+            heatmap = heatmap + (came + goes) / 2 * gradient
+            gone, came = then, goes
+            [here] = [end] if step == self.steps else probe.traces([start + gone * way], AT_INPUT)
+        heatmap = way * (heatmap + came / 2 * end.gradient[INPUT])
+        return Attribution.adding_up(heatmap.sum(dim=1), end.score - first.score)
 
     def _moved(
         self, gone: Float[Tensor, "b n"], gradient: Float[Tensor, "b n"], way: Float[Tensor, "b n"], aim: float
