@@ -31,6 +31,7 @@ class Trace:
         activation: per layer (b, c, *spatial).
         gradient: per layer, or at `INPUT`: derivative of the score, in the shape of the activation.
         raw: per layer the activation in the layer's own layout, tokens without a place included; for `Probe.between`.
+        gridless: layers in whose output no spatial grid was found.
     """
 
     inputs: Float[Tensor, "b c *spatial"]
@@ -39,3 +40,4 @@ class Trace:
     activation: Mapping[str, Tensor] = field(default_factory=dict)
     gradient: Mapping[str, Tensor] = field(default_factory=dict)
     raw: Mapping[str, Tensor] = field(default_factory=dict)
+    gridless: frozenset[str] = frozenset()

@@ -9,11 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seewhy.engine.grids import Grid, find_grid
 from seewhy.engine.recording import first_of, with_first
-from seewhy.errors import LayerError
-
-MOST_EXTRA_TOKENS = 16
-"""Class, distillation and register tokens that may stand before the patches."""
 
 _PASSING = (
     nn.modules.pooling._MaxPoolNd,
@@ -26,64 +23,6 @@ _PASSING = (
     nn.Upsample,
 )
 """Layers that only pool or pass on: the layer before them says more."""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """How the positions of an activation lie in the picture.
-
-    Attributes:
-        size: (h, w) of the grid, or more axes for clips and volumes.
-        form: "channel-first", "channel-last", or "tokens" (b, extra + h * w, c).
-        extra: tokens before the patches: class, distillation, registers.
-    """
-
-    size: tuple[int, ...]
-    form: str
-    extra: int = 0
-
-    def apply(self, activation: Tensor) -> Float[Tensor, "b c *spatial"]:
-        """Return the activation as (b, c, *spatial), the extra tokens left out."""
-        if self.form == "channel-first":
-            return activation
-        if self.form == "channel-last":
-            return activation.movedim(-1, 1)
-        patches = activation[:, self.extra :].transpose(1, 2)
-        return patches.reshape(*patches.shape[:2], *self.size)
-
-
-def grid_of(shape: Sequence[int], input_size: Sequence[int]) -> Grid | None:
-    """Find the grid of an activation of this shape for an input of this size (h, w); None if it has none.
-
-    A grid has the input's proportions: some stride s gives (h / s, w / s), up to one cell of rounding. (b, c, h, w) and (b, h, w, c)
-    are told apart by that, and (b, n, c) is a grid of tokens if n is such an h * w plus at most sixteen.
-    """
-    if len(shape) == len(input_size) + 2:
-        if _proportional(shape[2:], input_size):
-            return Grid(tuple(shape[2:]), "channel-first")
-        if _proportional(shape[1:-1], input_size):
-            return Grid(tuple(shape[1:-1]), "channel-last")
-    if len(shape) == 3 and len(input_size) == 2:
-        sizes = {(input_size[0] // s, input_size[1] // s) for s in range(1, min(input_size) // 2 + 1)}
-        fitting = [(shape[1] - h * w, (h, w)) for h, w in sizes if 0 <= shape[1] - h * w <= MOST_EXTRA_TOKENS]
-        if fitting:
-            extra, size = min(fitting)
-            return Grid(size, "tokens", extra) if extra < size[0] * size[1] else None
-    return None
-
-
-def _proportional(size: Sequence[int], input_size: Sequence[int]) -> bool:
-    """Say whether one stride takes the input to this size, up to a cell of rounding; a single cell is no grid."""
-    if (
-        min(size) < 1
-        or max(size) < 2
-        or any(cells > 2 * pixels for cells, pixels in zip(size, input_size, strict=True))
-    ):
-        return False
-    slack = 1.0 if max(size) > 2 else 0.5
-    low = max((cells - slack) / pixels for cells, pixels in zip(size, input_size, strict=True))
-    high = min((cells + slack) / pixels for cells, pixels in zip(size, input_size, strict=True))
-    return low <= high
 
 
 @dataclass(frozen=True)
@@ -133,7 +72,7 @@ def survey(network: nn.Module, run: Any, input_size: Sequence[int]) -> tuple[lis
             type(entry.module).__name__,
             tuple(entry.outputs[-1].shape),
             len(entry.outputs),
-            grid_of(entry.outputs[-1].shape, input_size),
+            find_grid(entry.outputs[-1], input_size, entry.module),
         )
         for name, entry in seen.items()
     ]
@@ -142,8 +81,8 @@ def survey(network: nn.Module, run: Any, input_size: Sequence[int]) -> tuple[lis
 
 def choose(
     network: nn.Module, layers: Sequence[Layer], outputs: Sequence[Tensor], gradients: Sequence[Tensor | None]
-) -> str:
-    """Choose the layer that methods look at: the last one with a grid at which the answer depends on the places.
+) -> str | None:
+    """Choose the layer that methods look at: the last one with a grid at which the answer depends on the places; None if there is none.
 
     Pools and layers that pass on are left out, and so is everything that gives the very tensor that they gave. In a transformer
     only norms and blocks count, not the projections inside; after the last attention a class token no longer depends
@@ -165,9 +104,7 @@ def choose(
         if layer.runs == 1 or not same:
             chosen = index
     if chosen is None:
-        raise LayerError(
-            "no layer of this network has a spatial grid on which the answer depends; name one: layer='...'"
-        )
+        return None
     name, runs = layers[chosen].name, layers[chosen].runs
     return name if runs == 1 else f"{name}#{runs - 1}"
 

@@ -15,7 +15,8 @@ from seewhy.core.needs import INPUT, Needs
 from seewhy.core.target import BoundTarget
 from seewhy.core.trace import Reading, Trace
 from seewhy.engine.chunking import Tuner
-from seewhy.engine.layers import Grid, Layer, adds_constant, choose, grid_of, survey
+from seewhy.engine.grids import Grid, find_grid
+from seewhy.engine.layers import Layer, adds_constant, choose, survey
 from seewhy.engine.model import Model, laid_out
 from seewhy.engine.recording import NOTHING, layer_of, split_call, watching
 from seewhy.engine.twin import borrowed, lay_channels_last, refuse_mixed_rows, twin, unwrapped
@@ -48,12 +49,13 @@ class Pass:
             _check_finite(score)
             gradient = self._gradients(score, keep=not last) if self.needs.gradients else {}
         return Trace(
-            inputs=self.inputs.detach(),
+            inputs=upcast(self.inputs.detach()),
             output=self.reading.output.detach(),
-            score=_upcast(score.detach()),
-            activation={name: _upcast(value.detach()) for name, value in self.reading.activation.items()},
+            score=upcast(score.detach()),
+            activation={name: upcast(value.detach()) for name, value in self.reading.activation.items()},
             gradient=gradient,
             raw={name: node.detach() for name, node in self.nodes.items() if name != INPUT},
+            gridless=frozenset(name for name, grid in self.grids.items() if grid is None),
         )
 
     def _gradients(self, score: Float[Tensor, " b"], *, keep: bool) -> dict[str, Tensor]:
@@ -73,7 +75,7 @@ class Pass:
                 )
             known = torch.zeros_like(self.nodes[name]) if gradient is None else gradient
             grid = self.grids.get(name)
-            gradients[name] = _upcast(known if grid is None else grid.apply(known))
+            gradients[name] = upcast(known if grid is None else grid.apply(known))
         return gradients
 
 
@@ -91,7 +93,7 @@ class Network:
 
     def __init__(self, model: Model, device: torch.device | str | None = None, seed: int = 0) -> None:
         self.model, self.seed = model, seed
-        self.notes: tuple[str, ...] = ()
+        self.notes = model.notes
         self.spent = Cost()
         self.tuner = Tuner()
         self._lock = threading.RLock()
@@ -207,7 +209,9 @@ class Network:
             output = self.model.pick(self.module(self._arranged(leaf)))
             _check_answer(output, len(inputs))
             nodes = {name: watch.of(name) for name in needs.layers}
-            grids = {name: grid_of(value.shape, inputs.shape[2:]) for name, value in nodes.items()}
+            grids = {
+                name: find_grid(value, inputs.shape[2:], layer_of(self.module, name)) for name, value in nodes.items()
+            }
             seen = {
                 name: value if (grid := grids[name]) is None else grid.apply(value) for name, value in nodes.items()
             }
@@ -242,21 +246,20 @@ class Network:
         with self._lock:
             self.spent += cost
 
-    def layers(self, input_size: tuple[int, ...], channels: int = 3) -> tuple[list[Layer], str]:
-        """List the layers in the order in which they finish, and name the one that methods look at.
-
-        Raises:
-            LayerError: no layer has a grid on which the answer depends.
+    def layers(self, input_size: tuple[int, ...], channels: int = 3) -> tuple[list[Layer], str | None]:
+        """List the layers in the order in which they finish, and name the one that methods look at; None where none has a grid
+        on which the answer depends.
         """
         generator = torch.Generator().manual_seed(0)
         inputs = torch.randn(1, channels, *input_size, generator=generator)
         leaf = self.accept(inputs).clone().requires_grad_()
         answer: list[Tensor] = []
-        with self._running(), self._explained(inputs), torch.enable_grad():
+        with self._running(), self._explained(inputs), torch.enable_grad(), torch.random.fork_rng(devices=[]):
             layers, outputs = survey(
                 self.module, lambda: answer.append(self.model.pick(self.module(self._arranged(leaf)))), input_size
             )
-            score = answer[0].float().square().sum()
+            weights = torch.randn(answer[0].shape, generator=generator).to(answer[0].device)
+            score = (answer[0].float() * weights).sum()
             if not torch.isfinite(score):
                 raise ModelError(
                     "the network answers a random input with NaN or infinity; check its weights and the precision"
@@ -277,7 +280,13 @@ class Network:
         key = tuple(inputs.shape[1:])
         with self._lock:
             if key not in self._found:
-                self._found[key] = self.layers(key[1:], key[0])[1]
+                found = self.layers(key[1:], key[0])[1]
+                if found is None:
+                    raise LayerError(
+                        f"no layer of {self.model.title} has a spatial grid on which the answer depends, for inputs of "
+                        f"{' x '.join(map(str, key[1:]))}; `seewhy layers` lists them, and methods that look at the input need none"
+                    )
+                self._found[key] = found
             return self._found[key]
 
     def biased_layers(self, inputs: Float[Tensor, "b c *spatial"]) -> tuple[str, ...]:
@@ -320,16 +329,15 @@ def _check_finite(score: Float[Tensor, " b"]) -> None:
         )
 
 
-def _upcast(tensor: Tensor) -> Tensor:
+def upcast(tensor: Tensor) -> Tensor:
     """Return half precision as float32; heatmaps are sums of many small numbers."""
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
 def check_grids(trace: Trace, needs: Needs) -> None:
     """Raise `LayerError` where a layer whose activation is wanted has no spatial grid to draw on."""
-    for layer in needs.activations:
-        shape = tuple(trace.activation[layer].shape)
-        if len(shape) < 4 or max(shape[2:]) < 2:
-            raise LayerError(
-                f"layer {split_call(layer)[0]!r} puts out {shape}, which has no spatial grid; choose an earlier one with `seewhy layers`"
-            )
+    for layer in sorted(needs.activations & trace.gridless):
+        raise LayerError(
+            f"layer {split_call(layer)[0]!r} puts out {tuple(trace.raw[layer].shape)}, in which no spatial grid of the input's "
+            f"proportions ({' x '.join(map(str, trace.inputs.shape[2:]))}) is found; choose another with `seewhy layers`"
+        )
