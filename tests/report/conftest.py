@@ -57,6 +57,7 @@ def make() -> Callable[..., PhotoReport]:
         top=(*zip(names, shares, strict=True), ("window screen", 0.0021)),
         signed=False,
         unit="logit",
+        score_unit="logit",
         limit=float(np.nanmax(maps[0])),
         concentration=0.634,
         where="upper left",

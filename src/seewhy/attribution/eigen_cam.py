@@ -40,6 +40,7 @@ class EigenCAM(Method):
     family = "cam"
     signed = False
     resolution = "layer"
+    map_unit = "activation"
     source = Source("Muhammad and Yeasin 2020, Eigen-CAM", "2008.00299")
     caution = "the same map for every class: shows what stands out, not what decides"
 

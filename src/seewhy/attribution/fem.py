@@ -43,6 +43,7 @@ class FEM(Method):
     family = "cam"
     signed = False
     resolution = "layer"
+    map_unit = "activation"
     source = Source(
         "Fuad et al. 2020, Features Understanding in 3D CNNs for Actions Recognition in Video, doi 10.1109/IPTA50016.2020.9286629",
     )

@@ -50,6 +50,7 @@ class FullGrad(Method):
     family = "gradient"
     signed = False
     resolution = "input"
+    map_unit = "relative"
     source = Source(
         "Srinivas and Fleuret 2019, Full-Gradient Representation for Neural Network Visualization", "1905.00780"
     )

@@ -41,6 +41,7 @@ class GradCAMPlusPlus(Method):
     family = "cam"
     signed = False
     resolution = "layer"
+    map_unit = "relative"
     source = Source("Chattopadhay et al. 2018, Grad-CAM++", "1710.11063", "equation 19")
     caution = "drops what speaks against the target, so maps of two classes look alike; a coarse grid"
 

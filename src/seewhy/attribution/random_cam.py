@@ -38,6 +38,7 @@ class RandomCAM(Method):
     family = "control"
     signed = False
     resolution = "layer"
+    map_unit = "arbitrary"
     source = Source("Gildenblat 2021, pytorch-grad-cam, RandomCAM")
     caution = "a control: random weights, no knowledge of the class"
 

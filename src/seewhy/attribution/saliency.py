@@ -31,6 +31,7 @@ class Saliency(Method):
     family = "gradient"
     signed = False
     resolution = "input"
+    map_unit = "{unit} per unit of input"
     source = Source("Simonyan et al. 2014, Deep Inside Convolutional Networks", "1312.6034", "section 3.1")
     caution = "shows where a small change moves the score, not what the score is made of; noisy"
 

@@ -42,6 +42,7 @@ class SmoothGrad(Method):
     family = "gradient"
     signed = False
     resolution = "input"
+    map_unit = "{unit} per unit of input"
     source = Source("Smilkov et al. 2017, SmoothGrad", "1706.03825", "section 2")
     caution = "the gradient of a smoothed network: more noise looks cleaner and is not truer"
 

@@ -46,6 +46,7 @@ class SmoothGradCAMPlusPlus(Method):
     family = "cam"
     signed = False
     resolution = "layer"
+    map_unit = "relative"
     source = Source("Omeiza et al. 2019, Smooth Grad-CAM++", "1908.01224")
     caution = "drops what speaks against the target; explains noisy copies, which may be read as something else"
 

@@ -42,6 +42,7 @@ class SmoothGradSquared(Method):
     family = "gradient"
     signed = False
     resolution = "input"
+    map_unit = "square of {unit} per unit of input"
     source = Source("Hooker et al. 2019, A Benchmark for Interpretability Methods", "1806.10758", "section 3")
     caution = "a square makes strong places stronger and weak ones vanish"
 

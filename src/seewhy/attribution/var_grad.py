@@ -43,6 +43,7 @@ class VarGrad(Method):
     family = "gradient"
     signed = False
     resolution = "input"
+    map_unit = "square of {unit} per unit of input"
     source = Source("Adebayo et al. 2018, Local Explanation Methods", "1810.03307")
     caution = "blind to whatever acts on the score in a straight line; strong where the network bends"
 

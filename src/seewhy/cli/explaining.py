@@ -25,7 +25,7 @@ from seewhy.engine.model import Fit, Model
 from seewhy.engine.recording import layer_of
 from seewhy.errors import ConfigError, TargetError
 from seewhy.report.examine import Examination, examine
-from seewhy.report.numbers import numbers
+from seewhy.report.numbers import json_text, numbers
 from seewhy.report.page import page
 from seewhy.report.picture import picture
 from seewhy.targets import ClassScore, Contrast
@@ -76,7 +76,7 @@ class Job:
         contents = {
             "png": render.png_bytes(picture(report)),
             "html": page(report).encode(),
-            "json": json.dumps(found, indent=2).encode(),
+            "json": json_text(report).encode(),
         }
         explanation.save(paths["npz"], force=order.force)
         for ending, content in contents.items():

@@ -9,10 +9,14 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from seewhy.adapters.load import load_model
+from seewhy.adapters.environment import environment
+from seewhy.adapters.load import available, load_model
 from seewhy.api import Session, methods
 from seewhy.cli import console
 from seewhy.core.registry import load_plugins
+from seewhy.data.normalization import try_normalizations
+from seewhy.data.picture import expand
+from seewhy.errors import ConfigError
 
 
 def list_methods(*, as_json: bool) -> None:
@@ -50,7 +54,7 @@ def list_layers(spec: str, checkpoint: Path | None, *, as_json: bool) -> None:
             "shape": " x ".join(map(str, layer.shape)),
             "runs": layer.runs,
             "grid": "" if layer.grid is None else " x ".join(map(str, layer.grid.size)),
-            "chosen": "←" if layer.name == chosen.partition("#")[0] else "",
+            "chosen": "←" if chosen and layer.name == chosen.partition("#")[0] else "",
         }
         for layer in layers
     ]
@@ -92,9 +96,17 @@ def examine_preprocessing(spec: str, folder: Path | None, checkpoint: Path | Non
         if folder is None:
             raise ConfigError(f"name a folder of pictures to try {spec} on: seewhy doctor {spec} FOLDER")
         found = try_normalizations(load_model(spec, checkpoint), expand([folder]))
-    rows = [row.as_dict() for row in found.rows]
+    rows = [
+        {
+            "normalization": trial.name + (" (stated)" if trial.stated else ""),
+            "channels": trial.channels,
+            "right": f"{trial.correct} of {trial.known}" if trial.known else "unknown",
+            "confidence": round(trial.confidence, 3),
+        }
+        for trial in found.trials
+    ]
     if as_json:
-        sys.stdout.write(json.dumps({"rows": rows, "verdict": found.verdict}, indent=2) + "\n")
+        sys.stdout.write(json.dumps({"rows": rows, "verdict": found.verdict, "warns": found.warns}, indent=2) + "\n")
         return
-    show(rows, tuple(rows[0]), as_json=False)
+    show(rows, ("normalization", "channels", "right", "confidence"), as_json=False)
     console.out().print(found.verdict, markup=False)

@@ -78,6 +78,11 @@ class Explanation:
             notes=self.notes[here],
         )
 
+    @property
+    def map_unit(self) -> str:
+        """Unit of the map's values, which not every method gives in units of the score."""
+        return self.method.map_unit.format(unit=self.unit)
+
     def at(self, size: tuple[int, ...]) -> Float[Tensor, "b *resized"]:
         """Return the heatmap resized to `size` in pixels: interpolated, not rescaled."""
         return resize(self.heatmap, size)
@@ -125,7 +130,7 @@ class Explanation:
 
     def _labels(self, index: int) -> dict[str, Any]:
         title = f"{self.targets[index]} · {self.method.title}"
-        return {"signed": self.method.signed, "unit": self.unit, "title": title}
+        return {"signed": self.method.signed, "unit": self.map_unit, "title": title}
 
     def summary(self) -> dict[str, Any]:
         """Return everything but the maps as plain values, ready for JSON."""

@@ -73,6 +73,7 @@ class Method(ABC):
         family: "cam", "gradient" or "control".
         signed: negative values mean evidence against the target.
         resolution: the map has the grid of the "layer" or of the "input".
+        map_unit: unit of the map's values; {unit} stands for the unit of the score.
         complete: the map adds up to the score (or to its difference from a baseline), and the residual is reported.
         source: the paper.
         caution: one line about when the map misleads.
@@ -83,6 +84,7 @@ class Method(ABC):
     family: ClassVar[Literal["cam", "gradient", "control"]]
     signed: ClassVar[bool]
     resolution: ClassVar[Literal["layer", "input"]]
+    map_unit: ClassVar[str] = "{unit}"
     complete: ClassVar[bool] = False
     source: ClassVar[Source]
     caution: ClassVar[str]

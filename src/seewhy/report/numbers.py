@@ -30,6 +30,7 @@ def numbers(report: PhotoReport) -> dict[str, Any]:
             "layer": report.layer,
             "source": report.source,
             "map": {"signed": report.signed, "unit": report.unit, "limit": report.limit},
+            "score_unit": report.score_unit,
             "chosen": report.chosen,
             "answers": [_answer(answer) for answer in report.answers],
             "top": [{"name": name, "probability": share} for name, share in report.top],

@@ -78,7 +78,7 @@ def _content(report: PhotoReport, detail: Detail) -> dict[str, Any]:
         "test": _test(report.hide_test, detail) if report.hide_test else None,
         "channels": [_channel(report, channel, detail) for channel in report.channels],
         "provenance": _flat(numbers(report)["provenance"]),
-        "value": answer_value(report.answers[report.chosen], report.unit),
+        "value": answer_value(report.answers[report.chosen], report.score_unit),
     }
 
 
@@ -118,7 +118,7 @@ def _rows(report: PhotoReport) -> list[dict[str, Any]]:
             {"name": name, "share": share, "value": _short(probability(share)), "index": fits[0] if fits else None}
         )
     for index, answer in left.items():
-        value = _short(answer_value(answer, report.unit).removeprefix("p = ").removeprefix("p "))
+        value = _short(answer_value(answer, report.score_unit).removeprefix("p = ").removeprefix("p "))
         rows.append({"name": answer.name, "share": answer.probability, "value": value, "index": index})
     return rows
 
@@ -157,7 +157,7 @@ def _channel(report: PhotoReport, channel: ChannelFinding, detail: Detail) -> di
     return {
         "index": channel.index,
         "map": channel_uri(report, channel.heatmap, detail),
-        "contribution": f"{sign}{figures(channel.contribution)} {report.unit}".strip(),
+        "contribution": f"{sign}{figures(channel.contribution)} {report.score_unit}".strip(),
         "share": _kept(percent(channel.share)),
     }
 

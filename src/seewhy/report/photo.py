@@ -73,7 +73,7 @@ class PhotoReport:
         answers: the classes, most probable first; `chosen` is the index of the one that is explained.
         top: names and probabilities of the top classes, also those without a map.
         signed: negative values of the maps are evidence against.
-        unit: unit of the map's values ("logit" ...).
+        unit: unit of the map's values; `score_unit`: unit of the answers' scores ("logit" ...).
         limit: value at the end of the colour scale, shared by all maps of this photo.
         concentration: share of the positive evidence inside the strongest fifth of the seen area; None if there is none.
         where: the place of the evidence, in words.
@@ -97,6 +97,7 @@ class PhotoReport:
     top: tuple[tuple[str, float], ...]
     signed: bool
     unit: str
+    score_unit: str
     limit: float
     concentration: float | None
     where: str

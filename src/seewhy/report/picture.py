@@ -20,7 +20,7 @@ def picture(report: PhotoReport) -> Image.Image:
         answer.heatmap,
         signed=report.signed,
         limit=report.limit,
-        title=f"why {answer.name}?   {answer_value(answer, report.unit)}",
+        title=f"why {answer.name}?   {answer_value(answer, report.score_unit)}",
         unit=report.unit,
         normalization=normalization(report),
         area=test.area if test else None,

@@ -76,7 +76,7 @@ def hide_line(test: HideTest) -> str:
 def alternative(report: PhotoReport, index: int) -> str:
     """Return what the drawn map of an answer shows, for those who do not see it."""
     answer = report.answers[index]
-    what = f"Heatmap over {report.name} for “{answer.name}” ({answer_value(answer, report.unit)})."
+    what = f"Heatmap over {report.name} for “{answer.name}” ({answer_value(answer, report.score_unit)})."
     test = report.hide_test
     tested = f" The {hide_line(test)}." if test and index == report.chosen else ""
     return f"{what} {evidence(report, index)}{tested}"
