@@ -13,7 +13,7 @@ from seewhy.core.target import BoundTarget, Target
 from seewhy.core.trace import Reading, Trace
 from seewhy.engine.chunking import clock, packs
 from seewhy.engine.layers import constant
-from seewhy.engine.network import Network, Pass, check_grids
+from seewhy.engine.network import Network, Pass, check_grids, upcast
 from seewhy.engine.recording import layer_of
 from seewhy.engine.stand_ins import stand_in
 
@@ -49,7 +49,7 @@ class Question:
         if "trace" in self.__dict__:
             return self.trace.score
         with torch.no_grad():
-            return self.bound(self.block.shared.reading).detach()
+            return upcast(self.bound(self.block.shared.reading).detach())
 
     @cached_property
     def trace(self) -> Trace:
@@ -94,10 +94,10 @@ class NetworkProbe:
         """Passes per image that the method has used, for all targets that it asked about, the shared one included."""
         return self._bill.cost
 
-    @property
+    @cached_property
     def inputs(self) -> Float[Tensor, "b c *spatial"]:
-        """The images, as the network takes them."""
-        return self._block.inputs
+        """The images, as the network takes them, but never in half precision: methods add up many small numbers."""
+        return upcast(self._block.inputs)
 
     @property
     def bound(self) -> BoundTarget:
@@ -148,9 +148,9 @@ class NetworkProbe:
         """Run a pack of variants at once, write down what it cost, and let its graph go."""
         network, times = self._block.network, len(pack)
         if put is None:
-            made = network.forward(torch.cat(pack), needs)
+            made = network.forward(torch.cat(pack).to(self._block.inputs), needs)
         else:
-            inputs = self.inputs.repeat(times, *[1] * (self.inputs.dim() - 1))
+            inputs = self._block.inputs.repeat(times, *[1] * (self.inputs.dim() - 1))
             made = network.forward(inputs, needs, {put: torch.cat(pack)})
         trace = made.trace(_each(self.bound, times), last=True)
         backwards = times if needs.gradients else 0
