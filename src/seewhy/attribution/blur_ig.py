@@ -12,8 +12,8 @@ from seewhy.errors import ConfigError
 from seewhy.ops.filters import diffusion
 from seewhy.ops.streams import total
 
-FINEST = 0.3
-"""Deviation in pixels of the last blur before the image itself; it changes next to nothing."""
+FINE = 0.3
+"""Deviation in pixels below which steps are equal; above, each deviation is the same multiple of the next."""
 
 
 @register
@@ -22,7 +22,7 @@ class BlurIG(Method):
     """Integrate the gradient along the path on which the image comes out of a blur, times what each step changes.
 
     map = sum_j sum_c (z_j+1 - z_j)_c * d score((z_j + z_j+1) / 2) / d x_c, where z_0 is the most blurred image and z_steps the image
-    itself. The blur is a Gaussian; its deviation shrinks by the same factor in each step.
+    itself. The blur is a Gaussian; its deviation s falls in equal steps of log(s + 0.3 pixels).
 
     Args:
         steps: gradients per image, at least 1.
@@ -74,6 +74,6 @@ class BlurIG(Method):
         return Attribution.adding_up(heatmap, probe.score() - blurred)
 
     def _widths(self, widest: float) -> list[float]:
-        """Return the deviations in pixels at the ends of the steps: evenly spaced on a logarithmic scale, then none."""
-        ratio = min(FINEST / widest, 1.0)
-        return [widest * ratio ** (step / max(self.steps - 1, 1)) for step in range(self.steps)] + [0.0]
+        """Return the deviations in pixels at the ends of the steps, from the widest to none."""
+        ratio = 1 + widest / FINE
+        return [FINE * (ratio ** (1 - step / self.steps) - 1) for step in range(self.steps + 1)]

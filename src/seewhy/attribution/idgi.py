@@ -80,5 +80,5 @@ def _share(here: Trace, after: Trace) -> Float[Tensor, "b *spatial"]:
     """Share out what the score gains from one place to the next by the squared gradient."""
     power = here.gradient[INPUT].square().sum(dim=1)  # (b, *spatial)
     whole = power.flatten(1).sum(dim=1)
-    gain = (after.score - here.score) / whole.clamp_min(torch.finfo(whole.dtype).tiny)
+    gain = (after.score - here.score) / whole.where(whole > 0, torch.inf)
     return gain.view(-1, *[1] * (power.dim() - 1)) * power

@@ -21,11 +21,13 @@ from seewhy.ops.streams import total
 class LayerConductance(Method):
     """Follow a layer while the input goes straight from a baseline to the image; add up its changes times its gradients.
 
-    map = sum_j sum_k (A_k(x_j+1) - A_k(x_j)) * (g_k(x_j) + g_k(x_j+1)) / 2, with A_k channel k of the layer and g_k = d score / d A_k.
+    map = sum_j sum_k (A_k(x_j+1) - A_k(x_j)) * (g_k(x_j) + g_k(x_j+1)) / 2, with A_k channel k of the layer, g_k = d score / d A_k and x_j
+    at the place (j / steps)^crowding of the line.
 
     Args:
         layer: the layer; "auto" is the last one with a grid.
         steps: steps on the line, at least 1.
+        crowding: 2 brings the places near the baseline, where most of the score of a deep network comes about; 1 spaces them evenly.
         baseline: what stands for nothing: "black", "white", "zero", "mean", "blur" or "noise".
 
     Returns:
@@ -40,11 +42,12 @@ class LayerConductance(Method):
     Limits: what a place of the layer conducts comes from its whole receptive field; another baseline gives another map.
     Source: Dhamdhere et al. 2018, How Important Is a Neuron?, arXiv 1805.12233, section 3; Shrikumar et al. 2018, Computationally
         Efficient Measures of Internal Neuron Importance, arXiv 1807.09946, for the form without second derivatives.
-        Differs in: the mean of the gradients at both ends of a step.
+        Differs in: the mean of the gradients at both ends of a step, and the spacing.
     """
 
     layer: str = AUTO
     steps: int = 32
+    crowding: float = 2.0
     baseline: str = "black"
 
     key = "layer-conductance"
@@ -57,8 +60,10 @@ class LayerConductance(Method):
     caution = "a coarse grid; another baseline gives another map"
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ConfigError(f"{self.key} wants at least 1 step, got {self.steps}")
+        if self.steps < 1 or self.crowding <= 0:
+            raise ConfigError(
+                f"{self.key} wants at least 1 step and a crowding above 0, got {self.steps} and {self.crowding}"
+            )
 
     def needs(self) -> Needs:
         """Return activation and gradient of the layer."""
@@ -71,8 +76,8 @@ class LayerConductance(Method):
     def attribute(self, probe: Probe) -> Attribution:
         """Return the heatmap, and the residual per image."""
         start, end = probe.stand_in(self.baseline), probe.trace()
-        line = (start + step / self.steps * (probe.inputs - start) for step in range(self.steps))
-        traces = probe.traces(line, at(self.layer))
+        places = [(step / self.steps) ** self.crowding for step in range(self.steps)]
+        traces = probe.traces((start + place * (probe.inputs - start) for place in places), at(self.layer))
         first = next(traces)
         steps = pairwise(chain([first], traces, [end]))
         return Attribution.adding_up(
