@@ -36,8 +36,12 @@ def test_a_gradient_of_zero_leaves_a_residual_and_no_nan(images):
     class Late(torch.nn.Module):
         """Flat near black, so the first gradient is zero although the score moves."""
 
+        def __init__(self):
+            super().__init__()
+            self.edge = torch.nn.Parameter(torch.tensor(0.1, dtype=torch.float64))
+
         def forward(self, x):
-            return torch.stack([x.sum(dim=(1, 2, 3)), (x - 0.1).relu().sum(dim=(1, 2, 3))], dim=1)
+            return torch.stack([x.sum(dim=(1, 2, 3)), (x - self.edge).relu().sum(dim=(1, 2, 3))], dim=1)
 
     found = explained(Late(), images, "idgi", steps=1)
     assert not found.heatmap.any()
