@@ -9,6 +9,8 @@ from torch import Tensor, nn
 MOST_EXTRA_TOKENS = 16
 """Class, distillation and register tokens that may stand before the patches."""
 
+NOWHERE: frozenset[tuple[int, ...]] = frozenset()
+
 _FIRST = (
     nn.modules.conv._ConvNd,
     nn.modules.batchnorm._NormBase,
@@ -50,26 +52,60 @@ class Grid:
         return patches.reshape(*patches.shape[:2], *self.size)
 
 
-def find_grid(output: Tensor, input_size: Sequence[int], module: nn.Module | None = None) -> Grid | None:
-    """Find the grid of what a layer put out; None for attention weights (b, heads, n, n), which are no picture of n x n places."""
+def find_grid(
+    output: Tensor,
+    rows: int,
+    input_size: Sequence[int],
+    module: nn.Module | None = None,
+    places: frozenset[tuple[int, ...]] = NOWHERE,
+) -> Grid | None:
+    """Find the grid of what a layer put out for so many images.
+
+    None also for attention weights (b, heads, n, n), which are no picture of n x n places, and for a layer that puts out another
+    number of rows, such as one per window of each image.
+    """
+    if len(output) != rows:
+        return None
     if output.dim() == 4 and output.shape[2] == output.shape[3] and not isinstance(module, _FIRST):
-        rows = output.detach()[:1].float()
-        if bool((rows >= 0).all()) and bool(((rows.sum(dim=-1) - 1).abs() < 1e-2).all()):
+        weights = output.detach()[:1].float()
+        if bool((weights >= 0).all()) and bool(((weights.sum(dim=-1) - 1).abs() < 1e-2).all()):
             return None
-    return grid_of(output.shape, input_size, module)
+    return grid_of(output.shape, input_size, module, places)
 
 
-def grid_of(shape: Sequence[int], input_size: Sequence[int], module: nn.Module | None = None) -> Grid | None:
+def places_in(grids: Iterable[Grid | None]) -> frozenset[tuple[int, ...]]:
+    """Return the sizes that tokens of a network may have: those of its maps of channels, and their halves, quarters and so on."""
+    found = set()
+    for grid in grids:
+        size = grid.size if grid is not None and grid.form in ("channel-first", "channel-last") else ()
+        while len(size) == 2 and max(size) > 1:
+            found |= {size, tuple(cells // 2 for cells in size)}
+            size = tuple(-(-cells // 2) for cells in size)
+    return frozenset(size for size in found if min(size) > 0 and max(size) > 1)
+
+
+def grid_of(
+    shape: Sequence[int],
+    input_size: Sequence[int],
+    module: nn.Module | None = None,
+    places: frozenset[tuple[int, ...]] = NOWHERE,
+) -> Grid | None:
     """Find the grid of an activation of this shape for an input of this size (h, w); None if it has none, or two are as likely.
 
     A grid has the input's proportions: some stride s gives (h / s, w / s), up to one cell of rounding. Of (b, c, h, w) and (b, h, w, c)
     the one that fits better is meant; (b, n, c) is a grid of tokens if n is such an h * w plus at most sixteen. Where the sizes do
     not decide, the module does: convolutions and batch norms have their channels first, layer norms and linear layers last.
+
+    Args:
+        shape: of what the layer put out.
+        input_size: (h, w).
+        module: the layer.
+        places: sizes that a grid of tokens may have, as `places_in` finds them; any that fits the proportions if empty.
     """
     if len(shape) == len(input_size) + 2:
         return _dense(shape, input_size, module)
     if len(shape) == 3 and len(input_size) == 2:
-        return _tokens(shape, input_size, module)
+        return _tokens(shape, input_size, module, places)
     return None
 
 
@@ -100,35 +136,48 @@ def _mismatch(size: Sequence[int], input_size: Sequence[int]) -> float | None:
     return miss if miss < (1.0 if max(size[-2:]) > 2 else 0.5) else None
 
 
-def _tokens(shape: Sequence[int], input_size: Sequence[int], module: nn.Module | None) -> Grid | None:
+def _tokens(
+    shape: Sequence[int], input_size: Sequence[int], module: nn.Module | None, places: frozenset[tuple[int, ...]]
+) -> Grid | None:
     certain = _plain_side(module)
-    tokens = None if certain == "first" else _patches(shape[1], input_size, MOST_EXTRA_TOKENS)
-    flat = None if certain == "last" else _patches(shape[2], input_size, MOST_EXTRA_TOKENS if certain else 0)
+    sizes = [(False, size) for size in places] or _sizes(input_size)
+    tokens = None if certain == "first" else _patches(shape[1], sizes, MOST_EXTRA_TOKENS)
+    flat = None if certain == "last" else _patches(shape[2], sizes, MOST_EXTRA_TOKENS if certain else 0)
     if tokens is not None and flat is not None:
         side = _inner_side(module, shape)
+        if side not in ("first", "last") and tokens[0] != flat[0]:
+            side = "first" if tokens[0] else "last"
         tokens, flat = (tokens if side == "last" else None), (flat if side == "first" else None)
     if tokens is not None:
-        return Grid(tokens[1], "tokens", tokens[0])
-    return None if flat is None else Grid(flat[1], "flat", flat[0])
+        return Grid(tokens[2], "tokens", tokens[1])
+    return None if flat is None else Grid(flat[2], "flat", flat[1])
 
 
-def _patches(count: int, input_size: Sequence[int], most_extra: int) -> tuple[int, tuple[int, int]] | None:
-    """Return the number of extra tokens and the grid (h, w) of so many tokens; None where no grid fits.
-
-    A patch size that divides the input goes before one that does not; then the fewer extra tokens, the better.
-    """
+def _sizes(input_size: Sequence[int]) -> list[tuple[bool, tuple[int, ...]]]:
+    """Return every grid of the input's proportions, and whether its patches leave a rest of the input."""
     height, width = input_size
-    fitting = []
+    found = []
     for stride in range(1, max(height, width)):
-        exact = height % stride == 0 and width % stride == 0
-        for size in {(height // stride, width // stride), (-(-height // stride), -(-width // stride))}:
-            extra = count - size[0] * size[1]
-            if max(size) > 1 and min(size) > 0 and 0 <= extra <= most_extra:
-                fitting.append((not exact, extra, size))
-    if not fitting:
-        return None
-    _, extra, size = min(fitting)
-    return extra, size
+        rest = height % stride > 0 or width % stride > 0
+        found += [(rest, (height // stride, width // stride)), (rest, (-(-height // stride), -(-width // stride)))]
+    return [(rest, size) for rest, size in found if max(size) > 1 and min(size) > 0]
+
+
+def _patches(
+    count: int, sizes: Iterable[tuple[bool, tuple[int, ...]]], most_extra: int
+) -> tuple[bool, int, tuple[int, ...]] | None:
+    """Return whether there is a rest, the number of extra tokens, and the grid (h, w) of so many tokens; None where none fits.
+
+    A patch size that divides the input goes before one that does not; then the fewer extra tokens, the better. Where it does not
+    divide the input, the extra tokens are at most a quarter of the patches: almost any number would fit otherwise.
+    """
+    fitting = []
+    for rest, size in sizes:
+        patches = size[0] * size[1]
+        extra = count - patches
+        if 0 <= extra <= most_extra and not (rest and 4 * extra > patches):
+            fitting.append((rest, extra, size))
+    return min(fitting, default=None)
 
 
 def _plain_side(module: nn.Module | None) -> str | None:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seewhy.engine.grids import Grid, find_grid
+from seewhy.engine.grids import Grid, find_grid, places_in
 from seewhy.engine.recording import first_of, with_first
 
 _PASSING = (
@@ -45,7 +45,7 @@ class _Seen:
 
 
 def survey(network: nn.Module, run: Any, input_size: Sequence[int]) -> tuple[list[Layer], list[Tensor]]:
-    """Run the network once and list its layers in the order in which they finish, with what each put out last."""
+    """Run the network once, on one image, and list its layers in the order in which they finish, with what each put out last."""
     seen: dict[str, _Seen] = {}
 
     def hook(name: str, module: nn.Module, args: Any, output: Any) -> Any:
@@ -66,16 +66,13 @@ def survey(network: nn.Module, run: Any, input_size: Sequence[int]) -> tuple[lis
     finally:
         for handle in handles:
             handle.remove()
-    layers = [
-        Layer(
-            name,
-            type(entry.module).__name__,
-            tuple(entry.outputs[-1].shape),
-            len(entry.outputs),
-            find_grid(entry.outputs[-1], input_size, entry.module),
-        )
-        for name, entry in seen.items()
-    ]
+    grids = {name: find_grid(entry.outputs[-1], 1, input_size, entry.module) for name, entry in seen.items()}
+    places = places_in(grids.values())
+    layers = []
+    for name, entry in seen.items():
+        output = entry.outputs[-1]
+        grid = find_grid(output, 1, input_size, entry.module, places) if output.dim() == 3 else grids[name]
+        layers.append(Layer(name, type(entry.module).__name__, tuple(output.shape), len(entry.outputs), grid))
     return layers, [entry.outputs[-1] for entry in seen.values()]
 
 

@@ -15,7 +15,7 @@ from seewhy.core.needs import INPUT, Needs
 from seewhy.core.target import BoundTarget
 from seewhy.core.trace import Reading, Trace
 from seewhy.engine.chunking import Tuner
-from seewhy.engine.grids import Grid, find_grid
+from seewhy.engine.grids import NOWHERE, Grid, find_grid, places_in
 from seewhy.engine.layers import Layer, adds_constant, choose, survey
 from seewhy.engine.model import Model, laid_out
 from seewhy.engine.recording import NOTHING, layer_of, split_call, watching
@@ -100,6 +100,7 @@ class Network:
         self._format = torch.contiguous_format
         self._settled = self._draws = False
         self._found: dict[tuple[int, ...], str] = {}
+        self._places: dict[tuple[int, ...], frozenset[tuple[int, ...]]] = {}
         self._biased: dict[tuple[int, ...], tuple[str, ...]] = {}
         if model.module.training:
             self.notes += ("the network was in train mode; it is explained in eval mode",)
@@ -209,13 +210,26 @@ class Network:
             output = self.model.pick(self.module(self._arranged(leaf)))
             _check_answer(output, len(inputs))
             nodes = {name: watch.of(name) for name in needs.layers}
-            grids = {
-                name: find_grid(value, inputs.shape[2:], layer_of(self.module, name)) for name, value in nodes.items()
-            }
+            grids = {name: self._grid(name, value, inputs) for name, value in nodes.items()}
             seen = {
                 name: value if (grid := grids[name]) is None else grid.apply(value) for name, value in nodes.items()
             }
+        if tuple(inputs.shape[1:]) not in self._places and any(value.dim() == 3 for value in nodes.values()):
+            self._survey(inputs[:1])
+            return self._once(inputs, needs, put)
         return Pass(inputs, Reading(output, seen), nodes | ({INPUT: leaf} if from_input else {}), grids, needs)
+
+    def _grid(self, name: str, value: Tensor, inputs: Tensor) -> Grid | None:
+        """Find the grid of what a layer put out; that of tokens must be one that the network's maps have, once they are known."""
+        places = self._places.get(tuple(inputs.shape[1:]), NOWHERE)
+        return find_grid(value, len(inputs), inputs.shape[2:], layer_of(self.module, name), places)
+
+    def _survey(self, inputs: Float[Tensor, "1 c *spatial"]) -> list[Layer]:
+        """List the layers that run on inputs of this size."""
+        with self._running(), self._explained(inputs), torch.no_grad(), torch.random.fork_rng(devices=[]):
+            layers, _ = survey(self.module, lambda: self.module(self._arranged(inputs)), inputs.shape[2:])
+        self._places[tuple(inputs.shape[1:])] = places_in(layer.grid for layer in layers)
+        return layers
 
     def _arranged(self, inputs: Tensor) -> Tensor:
         if inputs.dim() == 4 and self._format is not torch.contiguous_format:
@@ -251,10 +265,10 @@ class Network:
         on which the answer depends.
         """
         generator = torch.Generator().manual_seed(0)
-        inputs = torch.randn(1, channels, *input_size, generator=generator)
-        leaf = self.accept(inputs).clone().requires_grad_()
+        inputs = self.accept(torch.randn(1, channels, *input_size, generator=generator))
         answer: list[Tensor] = []
         with self._running(), self._explained(inputs), torch.enable_grad(), torch.random.fork_rng(devices=[]):
+            leaf = inputs.clone().requires_grad_()
             layers, outputs = survey(
                 self.module, lambda: answer.append(self.model.pick(self.module(self._arranged(leaf)))), input_size
             )
@@ -268,6 +282,7 @@ class Network:
                 out for layer, out in zip(layers, outputs, strict=True) if layer.grid is not None and out.requires_grad
             ]
             found = torch.autograd.grad(score, wanted, allow_unused=True) if wanted and score.requires_grad else ()
+        self._places[channels, *input_size] = places_in(layer.grid for layer in layers)
         by_tensor = {id(out): gradient for out, gradient in zip(wanted, found, strict=False)}
         gradients = [by_tensor.get(id(out)) for out in outputs]
         return layers, self.model.layer or choose(self.module, layers, outputs, gradients)
@@ -301,10 +316,8 @@ class Network:
             return self._biased[key]
 
     def _find_biased(self, inputs: Float[Tensor, "1 c *spatial"]) -> tuple[str, ...]:
-        with self._running(), self._explained(inputs), torch.no_grad(), torch.random.fork_rng(devices=[]):
-            layers, _ = survey(self.module, lambda: self.module(self._arranged(inputs)), inputs.shape[2:])
-        names = []
-        for layer in layers:
+        names: list[str] = []
+        for layer in self._survey(inputs):
             if adds_constant(layer_of(self.module, layer.name)):
                 names += [layer.name] if layer.runs == 1 else [f"{layer.name}#{call}" for call in range(layer.runs)]
         return tuple(names)

@@ -20,7 +20,7 @@ def twin(module: nn.Module) -> nn.Module:
 
     So the user's network is never touched, not even for a moment. Buffers are copied, because a network may write to them
     in its forward pass. Compiled modules are replaced by what they were compiled from, and backward hooks, which watch a
-    training, are dropped.
+    training, are dropped. Weights made in inference mode, which autograd refuses, are copied too.
 
     Raises:
         ModelError: the network holds something that cannot be copied.
@@ -28,7 +28,8 @@ def twin(module: nn.Module) -> nn.Module:
     module = unwrapped(module)
     memo: dict[int, object] = {}
     for parameter in module.parameters():
-        memo[id(parameter)] = nn.Parameter(parameter.detach(), requires_grad=False)
+        weight = parameter.detach()
+        memo[id(parameter)] = nn.Parameter(weight.clone() if weight.is_inference() else weight, requires_grad=False)
     for part in module.modules():
         for value in [*part._buffers.values(), *vars(part).values()]:
             if isinstance(value, Tensor) and id(value) not in memo:
