@@ -16,7 +16,7 @@ def test_the_sum_is_the_difference_of_the_scores_exactly(cnn, images, steps):
 def test_by_hand(cnn, images):
     expected = torch.zeros(3, 8, 8, dtype=torch.float64)
     for step in range(4):
-        here, there = step / 4 * images, (step + 1) / 4 * images
+        here, there = (step / 4) ** 2 * images, ((step + 1) / 4) ** 2 * images
         squares = gradient(cnn, here) ** 2
         for n in range(3):
             gain = (cnn(there[n : n + 1]) - cnn(here[n : n + 1]))[0, 1].detach()
@@ -49,5 +49,6 @@ def test_a_gradient_of_zero_leaves_a_residual_and_no_nan(images):
 
 
 def test_settings_out_of_range_are_refused():
-    with pytest.raises(seewhy.ConfigError, match="at least 1 step"):
-        seewhy.method("idgi", steps=0)
+    for settings in ({"steps": 0}, {"crowding": 0}):
+        with pytest.raises(seewhy.ConfigError, match="idgi wants"):
+            seewhy.method("idgi", **settings)

@@ -22,11 +22,14 @@ from seewhy.ops.streams import total
 class IDGI(Method):
     """On the line from a baseline to the image, share out each step's change of the score by the squared gradient.
 
-    map = sum_j (score(x_j+1) - score(x_j)) * sum_c g_jc^2 / |g_j|^2, with g_j the gradient at x_j. A step along the line has a part
-    across the gradient that moves pixels and not the score; that part, noise in the map of integrated gradients, is left out.
+    map = sum_j (score(x_j+1) - score(x_j)) * sum_c g_jc^2 / |g_j|^2, with g_j the gradient at x_j, at the place
+    (j / steps)^crowding of the line. A step along the line has a part across the gradient that moves pixels and not the score; that
+    part, noise in the map of integrated gradients, is left out.
 
     Args:
         steps: gradients per image, at least 1.
+        crowding: 2 brings the places near the baseline, where most of the score of a deep network comes about; 1 spaces them evenly,
+            and then the first step, whose gradient is that of the empty baseline, may carry most of the map: to the border.
         baseline: what stands for nothing: "black", "white", "zero", "mean", "blur" or "noise".
 
     Returns:
@@ -39,10 +42,11 @@ class IDGI(Method):
     Limits: within one step all pixels get the same sign, so evidence against the target shows only where the score falls on the way.
         On a linear network the map is the squared gradient, not input times gradient. Adding up is built in and proves nothing.
     Source: Yang et al. 2023, IDGI: A Framework to Eliminate Explanation Noise from Integrated Gradients, arXiv 2303.14242, algorithm 1.
-        Differs in: nothing; the path underneath is the straight line.
+        Differs in: the spacing; the path underneath is the straight line.
     """
 
     steps: int = 32
+    crowding: float = 2.0
     baseline: str = "black"
 
     key = "idgi"
@@ -55,8 +59,10 @@ class IDGI(Method):
     caution = "adds up by construction, which proves nothing; pixels that share a step share its sign"
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ConfigError(f"{self.key} wants at least 1 step, got {self.steps}")
+        if self.steps < 1 or self.crowding <= 0:
+            raise ConfigError(
+                f"{self.key} wants at least 1 step and a crowding above 0, got {self.steps} and {self.crowding}"
+            )
 
     def needs(self) -> Needs:
         """Return nothing beyond the score of the image."""
@@ -69,7 +75,8 @@ class IDGI(Method):
     def attribute(self, probe: Probe) -> Attribution:
         """Return the heatmap, and the residual per image."""
         start, end = probe.stand_in(self.baseline), probe.trace()
-        line = (start + step / self.steps * (probe.inputs - start) for step in range(self.steps))
+        places = [(step / self.steps) ** self.crowding for step in range(self.steps)]
+        line = (start + place * (probe.inputs - start) for place in places)
         traces = probe.traces(line, Needs(gradients=frozenset({INPUT})))
         first = next(traces)
         steps = pairwise(chain([first], traces, [end]))
