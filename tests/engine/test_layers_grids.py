@@ -240,3 +240,20 @@ def test_a_class_token_alone_after_the_last_attention_is_passed_over() -> None:
 
     torch.manual_seed(0)
     assert seewhy.Session(Last()).network.target_layer(torch.randn(1, 3, 32, 48)) == "block.norm1"
+
+
+def test_a_layer_is_not_passed_over_because_an_identity_hands_on_its_tensor() -> None:
+    """As timm writes norms: norm, an identity in place of dropout, and a ReLU that works in place on what the identity gave."""
+
+    class NormAct(nn.BatchNorm2d):
+        def __init__(self, channels: int) -> None:
+            super().__init__(channels)
+            self.drop, self.act = nn.Identity(), nn.ReLU(inplace=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.act(self.drop(super().forward(x)))
+
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3, 2, 1), NormAct(4), nn.Dropout(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+    )
+    assert seewhy.Session(network).network.target_layer(torch.randn(1, 3, 16, 24)) == "1"

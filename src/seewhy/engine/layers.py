@@ -12,17 +12,18 @@ from torch import Tensor, nn
 from seewhy.engine.grids import Grid, find_grid, places_in
 from seewhy.engine.recording import first_of, with_first
 
-_PASSING = (
+_POOLS = (
     nn.modules.pooling._MaxPoolNd,
     nn.modules.pooling._AvgPoolNd,
     nn.modules.pooling._AdaptiveAvgPoolNd,
     nn.modules.pooling._AdaptiveMaxPoolNd,
-    nn.modules.dropout._DropoutNd,
     nn.Flatten,
-    nn.Identity,
     nn.Upsample,
 )
-"""Layers that only pool or pass on: the layer before them says more."""
+"""Layers that only put positions together or apart: the layer before them says more."""
+
+_PASSING = (*_POOLS, nn.modules.dropout._DropoutNd, nn.Identity)
+"""With those that hand on, in eval mode, the very tensor that they were given: another layer gives its name to it."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,13 @@ def choose(
 ) -> str | None:
     """Choose the layer that methods look at: the last one with a grid at which the answer depends on the places; None if there is none.
 
-    Pools and layers that pass on are left out, and so is everything that gives the very tensor that they gave. In a transformer
+    Pools and layers that pass on are left out, and so is everything that gives the very tensor that a pool gave. In a transformer
     only norms and blocks count, not the projections inside; after the last attention a class token no longer depends
     on the patches, which shows as a gradient of zero. Of several modules that give the same tensor, the outermost is named.
     """
     modules = dict(network.named_modules())
     passed = {
-        _identity(out) for layer, out in zip(layers, outputs, strict=True) if isinstance(modules[layer.name], _PASSING)
+        _identity(out) for layer, out in zip(layers, outputs, strict=True) if isinstance(modules[layer.name], _POOLS)
     }
     chosen: int | None = None
     for index, (layer, output, gradient) in enumerate(zip(layers, outputs, gradients, strict=True)):
