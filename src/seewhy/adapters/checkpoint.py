@@ -1,6 +1,7 @@
 """Read weights from a file without running any code in it, and put them into a network, all of them or none."""
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ WRAPPERS = ("module.", "_orig_mod.")
 """Prefixes that data-parallel and compiled networks put before every name."""
 
 RESAVE = "safetensors.torch.save_file(network.state_dict(), 'weights.safetensors')"
+COUNTER = ".num_batches_tracked"
 SHOWN = 4
 
 
@@ -54,7 +56,9 @@ def _safetensors(path: Path) -> Mapping[str, Tensor]:
 
 def _pickled(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the protocol of a pickle, and about archives that are refused below
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "weights_only" not in str(error).lower():
             raise ModelError(f"{path} is broken or not a checkpoint: {_first_line(error)}") from error
@@ -109,13 +113,14 @@ def _unwrapped(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 def fill(network: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
     """Put weights into a network; names and shapes must agree exactly.
 
-    One prefix that all names of the file share, such as "model.", is taken off where the network has the names without it.
+    Counters of training steps in batch norms, which older files lack, are not needed. One prefix that all names of the file share, such as "model.", is taken off where the network has the names without it.
 
     Raises:
         ModelError: tensors are missing, left over or of another shape; the first of each are listed.
     """
     wanted = network.state_dict()
     weights = _without_prefix(weights, wanted)
+    weights = {key: value for key, value in wanted.items() if key.endswith(COUNTER)} | dict(weights)
     missing = [key for key in wanted if key not in weights]
     unexpected = [key for key in weights if key not in wanted]
     other = [
@@ -130,7 +135,7 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
             (other, "of another shape", "; "),
         ) if keys]  # fmt: skip
         raise ModelError(f"the weights do not fit {name} ({len(wanted)} tensors). {'. '.join(said)}")
-    network.load_state_dict(dict(weights))
+    network.load_state_dict(weights)
 
 
 def class_count(weights: Mapping[str, Tensor], network: nn.Module) -> int | None:
@@ -140,11 +145,12 @@ def class_count(weights: Mapping[str, Tensor], network: nn.Module) -> int | None
     """
     wanted = network.state_dict()
     weights = _without_prefix(weights, wanted)
-    pairs = [(weights[key].shape, wanted[key].shape) for key in wanted if key in weights]
+    keys = [key for key in wanted if not key.endswith(COUNTER)]
+    pairs = [(weights[key].shape, wanted[key].shape) for key in keys if key in weights]
     differing = [(found, other) for found, other in pairs if found != other]
     counts = {found[0] for found, _ in differing if len(found)}
     same_rest = all(found[1:] == other[1:] for found, other in differing)
-    return counts.pop() if len(counts) == 1 and same_rest and len(pairs) == len(wanted) else None
+    return counts.pop() if len(counts) == 1 and same_rest and len(pairs) == len(keys) else None
 
 
 def _without_prefix(weights: Mapping[str, Tensor], wanted: Mapping[str, Any]) -> Mapping[str, Tensor]:
