@@ -36,6 +36,7 @@ def main() -> None:
     begun = starts.measured(asked.starts) if _includes(asked.rows, "starts") else []
     tables = [
         table.passes_table(results) if results else "",
+        table.parity_table(results) if results else "",
         table.memory_table(grown, memory.COUNTS) if grown else "",
         table.starts_table(begun) if begun else "",
     ]

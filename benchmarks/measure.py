@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from threading import Event, Thread
+from typing import Any, Self
 
 BASE = "F"
 
@@ -72,7 +73,29 @@ def child(arguments: Sequence[str], folder: Path | None = None) -> Child:
     return Child(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout)
 
 
-def peak_mebibytes() -> float:
-    """Return the most memory that this process has held so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+class Peak:
+    """The most memory that this process holds while a block runs, in MiB above what it held before; sampled on a thread."""
+
+    def __enter__(self) -> Self:
+        self._stop, self._before, self._most = Event(), resident(), 0.0
+        self._watcher = Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+        return self
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.002):
+            self._most = max(self._most, resident())
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._watcher.join()
+
+    @property
+    def growth(self) -> float:
+        return max(0.0, self._most - self._before)
+
+
+def resident() -> float:
+    """Return the memory that this process holds now, in MiB (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20

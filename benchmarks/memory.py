@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 
 import seewhy
-from benchmarks.measure import child, peak_mebibytes
+from benchmarks.measure import Peak, child
 from benchmarks.models import Case, case
 
 
@@ -34,7 +34,7 @@ COUNTS = (10, 200)
 
 
 def measured() -> dict[str, list[float] | None]:
-    """Return for each task by how many MiB it raises the peak above that of a single gradient, for 10 and for 200 samples."""
+    """Return for each task how many MiB it needs beyond what the process holds after one gradient, for 10 and for 200 samples."""
     found: dict[str, list[float] | None] = {}
     for task in TASKS:
         try:
@@ -48,9 +48,9 @@ def main(task: str, samples: str) -> None:
     torch.set_num_threads(1)
     asked = case("Lite0", 1)
     seewhy.Session(asked.model).explain(asked.images, methods="saliency")
-    before = peak_mebibytes()
-    TASKS[task](asked, int(samples))
-    print(peak_mebibytes() - before)
+    with Peak() as peak:
+        TASKS[task](asked, int(samples))
+    print(peak.growth)
 
 
 if __name__ == "__main__":

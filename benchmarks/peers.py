@@ -166,11 +166,16 @@ def captum_smooth_grad(rows: int | None) -> Callable[[Case, Sequence[str]], Run]
     return make
 
 
+GRAD_CAM = Peer("grad-cam", grad_cam, frozenset(GRAD_CAM_CLASSES))
 CAM_PEERS = (
-    Peer("grad-cam", grad_cam, frozenset(GRAD_CAM_CLASSES)),
-    Peer("grad-cam, Eigen methods left out", grad_cam, frozenset(GRAD_CAM_CLASSES) - EIGEN, again=True),
+    GRAD_CAM,
     Peer("torchcam", torchcam, frozenset(TORCHCAM_CLASSES)),
     Peer("captum", captum_grad_cam, frozenset({"grad-cam"})),
+)
+EIGHT_PEERS = (
+    GRAD_CAM,
+    Peer("grad-cam, Eigen methods left out", grad_cam, frozenset(GRAD_CAM_CLASSES) - EIGEN, again=True),
+    *CAM_PEERS[1:],
 )
 SALIENCY_PEERS = (Peer("captum", captum_saliency, frozenset({"saliency"})),)
 IG_PEERS = (
@@ -181,3 +186,16 @@ SMOOTH_PEERS = (
     Peer("captum, as it comes", captum_smooth_grad(None), frozenset({"smooth-grad"}), again=True),
     Peer("captum, 10 samples a pass", captum_smooth_grad(10), frozenset({"smooth-grad"})),
 )
+
+WHY_APART = {
+    (
+        "grad-cam",
+        "grad-cam-pp",
+    ): "it adds 1e-6 to a denominator of squared gradients, which here are about 1e-6 themselves",
+    ("torchcam", "grad-cam-pp"): "it divides a copy (`alpha[mask].div_`), so its weights stay undivided",
+    (
+        "captum",
+        "saliency",
+    ): "float32 of the usual layout: ReLUs near zero flip; ours, channels last, is the nearer one to float64",
+}
+"""Known reasons for maps that differ, by library and method."""

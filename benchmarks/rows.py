@@ -1,6 +1,7 @@
 """What is measured: one entry per row of the table, and how a row is run."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor
 import seewhy
 from benchmarks import measure
 from benchmarks.models import Case, case
-from benchmarks.peers import CAM_PEERS, IG_PEERS, SALIENCY_PEERS, SMOOTH_PEERS, Maps, Peer, Run
+from benchmarks.peers import CAM_PEERS, EIGHT_PEERS, IG_PEERS, SALIENCY_PEERS, SMOOTH_PEERS, Maps, Peer, Run
 from seewhy.targets import ClassScore
 
 EIGHT = (
@@ -52,9 +53,9 @@ ROWS = (
     Row("grad-cam-lite0", "Lite0", 1, ("grad-cam",), 1.15, CAM_PEERS),
     Row("grad-cam-lite0-b8", "Lite0", 8, ("grad-cam",), 1.15, CAM_PEERS),
     Row("grad-cam-resnet50", "ResNet-50", 1, ("grad-cam",), 1.15, CAM_PEERS),
-    Row("eight-cams-lite0", "Lite0", 1, EIGHT, 1.4, CAM_PEERS),
-    Row("eight-cams-lite0-b8", "Lite0", 8, EIGHT, 1.4, CAM_PEERS),
-    Row("eight-cams-top5-lite0", "Lite0", 1, EIGHT, 1.6, CAM_PEERS, targets=5),
+    Row("eight-cams-lite0", "Lite0", 1, EIGHT, 1.4, EIGHT_PEERS),
+    Row("eight-cams-lite0-b8", "Lite0", 8, EIGHT, 1.4, EIGHT_PEERS),
+    Row("eight-cams-top5-lite0", "Lite0", 1, EIGHT, 1.6, EIGHT_PEERS, targets=5),
     Row("saliency-resnet50", "ResNet-50", 1, ("saliency",), 2.1, SALIENCY_PEERS),
     Row("saliency-lite0", "Lite0", 1, ("saliency",), 2.1, SALIENCY_PEERS),
     Row("saliency-lite0-b8", "Lite0", 8, ("saliency",), 2.1, SALIENCY_PEERS),
@@ -65,7 +66,7 @@ ROWS = (
         ("integrated-gradients",),
         120,
         IG_PEERS,
-        settings={"steps": 50, "baseline": "zero"},
+        settings={"steps": 50, "baseline": "zero", "crowding": 1},
     ),
     Row("smooth-grad-50-lite0", "Lite0", 1, ("smooth-grad",), 120, SMOOTH_PEERS, settings={"samples": 50}),
 )
@@ -73,15 +74,19 @@ ROWS = (
 
 @dataclass(frozen=True)
 class Found:
-    """What one library cost in a row: in F, how many methods it had, and how far its maps are from ours."""
+    """What one library cost in a row.
+
+    Attributes:
+        peer: its name.
+        methods: how many of the row's methods it has.
+        cost: in F; None where it is not installed.
+        apart: per method, the largest difference between its maps and ours, both from 0 to 1: in float32 and in float64.
+    """
 
     peer: str
     methods: int
     cost: float | None
-    apart: float | None = None
-    apart_double: float | None = None
-    worst: str = ""
-    missing: str = ""
+    apart: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,15 +100,13 @@ class Result:
 
 
 def measured(row: Row, seconds: float) -> Result:
-    """Run one row; libraries that are not installed are named as such."""
+    """Run one row; a library that is not installed costs None."""
     asked = case(row.network, row.batch, row.targets)
-    ours = own(row, asked)
-    runs, missing = _runs(row, asked)
+    ours, runs = own(row, asked), _runs(row, asked)
     for _ in range(3):  # until the session has settled on a number of rows
         ours()
     costs = measure.in_turn({measure.BASE: _forward(asked), "ours": ours} | runs, seconds)
-    found = [_found(peer, row, asked, costs.get(peer.name), missing.get(peer.name, "")) for peer in row.peers]
-    return Result(row, costs["ours"], _passes(row, asked), found)
+    return Result(row, costs["ours"], _passes(row, asked), [_found(peer, row, asked, costs) for peer in row.peers])
 
 
 def own(row: Row, asked: Case) -> Run:
@@ -141,37 +144,35 @@ def _forward(asked: Case) -> Run:
     return run
 
 
-def _runs(row: Row, asked: Case) -> tuple[dict[str, Run], dict[str, str]]:
-    """Return what can be run, and why the rest cannot."""
-    runs, missing = {}, {}
+def _runs(row: Row, asked: Case) -> dict[str, Run]:
+    """Return what can be run by the libraries that are installed."""
+    runs = {}
     for peer in row.peers:
-        try:
+        with suppress(ImportError):
             runs[peer.name] = peer.make(asked, keys_of(peer, row))
-        except ImportError:
-            missing[peer.name] = "not installed"
-    return runs, missing
+    return runs
 
 
 def keys_of(peer: Peer, row: Row) -> list[str]:
     return [key for key in row.methods if key in peer.keys]
 
 
-def _found(peer: Peer, row: Row, asked: Case, cost: float | None, missing: str) -> Found:
-    count = len(keys_of(peer, row))
-    if missing or peer.again:
-        return Found(peer.name, count, cost, missing=missing)
-    (apart, worst), (apart_double, _) = (compared(peer, row, each) for each in (asked, asked.double()))
-    return Found(peer.name, count, cost, apart, apart_double, worst)
+def _found(peer: Peer, row: Row, asked: Case, costs: Mapping[str, float]) -> Found:
+    keys, cost = keys_of(peer, row), costs.get(peer.name)
+    if cost is None or peer.again:
+        return Found(peer.name, len(keys), cost)
+    single, double = (compared(peer, row, each) for each in (asked, asked.double()))
+    return Found(peer.name, len(keys), cost, {key: (single[key], double[key]) for key in single})
 
 
-def compared(peer: Peer, row: Row, asked: Case) -> tuple[float | None, str]:
-    """Return the largest difference between our maps and a peer's, both from 0 to 1, and the method where it is."""
+def compared(peer: Peer, row: Row, asked: Case) -> dict[str, float]:
+    """Return per method the largest difference between our maps and a peer's, both from 0 to 1."""
     theirs, ours = peer.make(asked, keys_of(peer, row))(), own(row, asked)()
-    apart = {key: float((scaled(ours[key]) - scaled(maps)).abs().max()) for key, maps in theirs.items()}
-    if not apart:
-        return None, ""
-    worst = max(apart, key=lambda key: apart[key])
-    return apart[worst], worst[0]
+    apart: dict[str, float] = {}
+    for (key, number), maps in theirs.items():
+        here = float((scaled(ours[key, number]) - scaled(maps)).abs().max())
+        apart[key] = max(here, apart.get(key, 0.0))
+    return apart
 
 
 def scaled(maps: Tensor) -> Tensor:

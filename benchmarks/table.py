@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from benchmarks.peers import WHY_APART
 from benchmarks.rows import Found, Result
 from benchmarks.starts import BAR, Start
 
-HEAD = ("row", "ours", "bar", "reached", "passes", "library", "theirs", "theirs / ours", "apart", "apart, float64")
+CLOSE = 1e-5
+"""Two maps from 0 to 1 are the same below this."""
 
 
 def passes_table(results: Iterable[Result]) -> str:
     """Costs in F, one line per row and library."""
-    return markdown(HEAD, [line for result in results for line in _lines(result)])
+    head = ("row", "ours", "bar", "reached", "forwards + backwards", "library", "theirs", "theirs / ours")
+    return markdown(head, [line for result in results for line in _lines(result)])
 
 
 def _lines(result: Result) -> list[Sequence[str]]:
@@ -25,19 +28,25 @@ def _about(found: Found, result: Result) -> Sequence[str]:
     asked = len(result.row.methods)
     name = found.peer if found.methods == asked else f"{found.peer} ({found.methods} of {asked})"
     if found.cost is None:
-        return name, found.missing, "", "", ""
-    worst = f" ({found.worst})" if found.worst and asked > 1 else ""
-    return (
-        name,
-        f"{found.cost:.2f} F",
-        f"{found.cost / result.ours:.1f} x",
-        _difference(found.apart) + worst,
-        _difference(found.apart_double),
-    )
+        return name, "not installed", ""
+    return name, f"{found.cost:.2f} F", f"{found.cost / result.ours:.1f} x"
 
 
-def _difference(apart: float | None) -> str:
-    return "" if apart is None else f"{apart:.0e}"
+def parity_table(results: Iterable[Result]) -> str:
+    """Largest differences by method and library, over all rows."""
+    pairs = [((found.peer, key), apart) for r in results for found in r.peers for key, apart in found.apart.items()]
+    worst: dict[tuple[str, str], list[float]] = {}
+    for name, apart in pairs:
+        worst[name] = [max(both) for both in zip(apart, worst.get(name, (0.0, 0.0)), strict=True)]
+    lines = [
+        (key, peer, f"{single:.0e}", f"{double:.0e}", _yes(single, CLOSE), _reason(peer, key, single))
+        for (peer, key), (single, double) in sorted(worst.items(), key=lambda item: item[0][::-1])
+    ]
+    return markdown(("method", "library", "float32", "float64", f"within {CLOSE:.0e}", "why not"), lines)
+
+
+def _reason(peer: str, key: str, apart: float) -> str:
+    return WHY_APART.get((peer, key), "unexplained") if apart > CLOSE else ""
 
 
 def _yes(value: float, bar: float) -> str:

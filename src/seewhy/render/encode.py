@@ -12,9 +12,9 @@ from seewhy.errors import DataError
 
 
 def png_bytes(image: Image.Image) -> bytes:
-    """Return the picture as PNG, without loss."""
+    """Return the picture as PNG, without loss; the best compression would take ten times as long for four percent fewer bytes."""
     buffer = BytesIO()
-    image.save(buffer, "PNG", optimize=True)
+    image.save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
 
 

@@ -29,10 +29,12 @@ def strongest(heatmap: Float[np.ndarray, "h w"], share: float = 0.2) -> Bool[np.
         raise ConfigError(f"share must lie in (0, 1]; got {share}")
     flat = np.where(np.isnan(heatmap), -np.inf, heatmap).ravel()
     count = round(share * int(np.isfinite(flat).sum()))
-    first = np.argsort(-flat, kind="stable")[:count]
-    marked = np.zeros(flat.shape, dtype=bool)
-    marked[first] = flat[first] > 0
-    return marked.reshape(heatmap.shape)
+    if count == 0:
+        return np.zeros(heatmap.shape, dtype=bool)
+    least = np.partition(flat, -count)[-count]  # the smallest value that may be marked
+    marked = flat > least
+    marked[np.flatnonzero(flat == least)[: count - int(marked.sum())]] = True
+    return (marked & (flat > 0)).reshape(heatmap.shape)
 
 
 def contours(inside: Bool[np.ndarray, "h w"], values: Float[np.ndarray, "h w"] | None = None) -> list[Loop]:
