@@ -17,8 +17,9 @@ def test_on_a_linear_network_it_equals_integrated_gradients(linear, images):
 
 @pytest.mark.parametrize("settings", [{"fraction": 1.0}, {"deviation": 0.0}])
 def test_where_all_move_alike_the_path_is_the_straight_line(cnn, images, settings):
-    gradients = [gradient(cnn, step / 5 * images) for step in range(6)]
-    expected = sum((images * (a + b) / 2 / 5).sum(dim=1) for a, b in pairwise(gradients))
+    places = [(step / 5) ** 2 for step in range(6)]
+    parts = [(b - a) * (gradient(cnn, a * images) + gradient(cnn, b * images)) / 2 for a, b in pairwise(places)]
+    expected = (images * sum(parts)).sum(dim=1)
     found = explained(cnn, images, "guided-ig", steps=5, **settings)
     torch.testing.assert_close(found.heatmap, expected, rtol=1e-9, atol=1e-12)
 
@@ -47,7 +48,7 @@ class TestThePath:
     def test_the_distance_is_made_up_whatever_the_ways(self):
         generator = torch.Generator().manual_seed(0)
         way, slope = torch.randn(3, 50, generator=generator), torch.randn(3, 50, generator=generator)
-        method = seewhy.method("guided-ig")
+        method = seewhy.method("guided-ig", deviation=0.2)
         gone = torch.zeros_like(way)
         for step in range(1, 11):
             before, gone = gone, method._moved(gone, slope.roll(step, 1), way, step / 10)
@@ -67,7 +68,9 @@ def test_the_residual_falls_with_the_steps(cnn, images):
     assert worst[0] > 3 * worst[1]
 
 
-@pytest.mark.parametrize("settings", [{"steps": 0}, {"fraction": 0.0}, {"fraction": 1.5}, {"deviation": -0.1}])
+@pytest.mark.parametrize(
+    "settings", [{"steps": 0}, {"fraction": 0.0}, {"fraction": 1.5}, {"deviation": -0.1}, {"crowding": 0}]
+)
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(seewhy.ConfigError, match="guided-ig wants"):
         seewhy.method("guided-ig", **settings)
