@@ -17,7 +17,9 @@ def reference() -> str:
     for key in sorted(methods):
         found = methods[key]
         cost = found().cost() or "depends on the image"
-        lines.append(f"| [{key}](#{key}) | {_word(found.signed)} | {found.resolution} | {_word(found.complete)} | {cost} |")
+        lines.append(
+            f"| [{key}](#{key}) | {_word(found.signed)} | {found.resolution} | {_word(found.complete)} | {cost} |"
+        )
     for family, title in FAMILIES.items():
         lines += ["", f"## {title}"]
         for key in sorted(methods):
@@ -29,7 +31,16 @@ def reference() -> str:
 def _section(key: str, method: type[seewhy.Method]) -> list[str]:
     settings = [f"`{field.name}={field.default!r}`" for field in fields(method)]  # type: ignore[arg-type]
     text = [line.removeprefix("    ") for line in (method.__doc__ or "").strip().splitlines()]
-    return ["", f"### {key}", "", f"{method.title}. Settings: {', '.join(settings) or 'none'}.", "", "```text", *text, "```"]
+    return [
+        "",
+        f"### {key}",
+        "",
+        f"{method.title}. Settings: {', '.join(settings) or 'none'}.",
+        "",
+        "```text",
+        *text,
+        "```",
+    ]
 
 
 def _word(fact: bool) -> str:

@@ -4,7 +4,9 @@ import seewhy
 from seewhy.targets import Contrast
 
 with seewhy.Session() as session:
-    answers = session.explain("examples/photos/cat.jpg", ["tiger cat", "tabby", Contrast("tiger cat", "tabby")], "hires-cam")
+    answers = session.explain(
+        "examples/photos/cat.jpg", ["tiger cat", "tabby", Contrast("tiger cat", "tabby")], "hires-cam"
+    )
     for name, explanation in zip(("tiger-cat", "tabby", "difference"), answers, strict=True):
         path = explanation.save(f"{name}.png", force=True)
         print(f"{explanation.targets[0]}: {explanation.score[0]:.2f} {explanation.unit}; wrote {path}")

@@ -189,7 +189,9 @@ def test_contrast_and_settings_reach_the_method(photo, tmp_path, capsys):
 
 
 def test_compare_draws_one_grid(photo, tmp_path, capsys):
-    code, stdout, _ = run(capsys, "compare", photo, "-o", tmp_path, "--methods", "grad-cam,saliency,hires-cam", "--classes", "2", "--json")
+    code, stdout, _ = run(
+        capsys, "compare", photo, "-o", tmp_path, "--methods", "grad-cam,saliency,hires-cam", "--classes", "2", "--json"
+    )
     assert code == 0
     told = json.loads(stdout)
     assert [row["method"] for row in told["methods"]] == ["grad-cam", "saliency", "hires-cam"]
@@ -231,7 +233,12 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_done(photo, tmp_path):
         (folder / f"{n:02d}.png").write_bytes(photo.read_bytes())
     code = "from seewhy.cli import main; main()"
     out = tmp_path / "out"
-    process = subprocess.Popen([sys.executable, "-c", code, "explain", folder, "-o", out], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "explain", folder, "-o", out],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     waited = time.monotonic() + 120
     while not list(out.glob("*.html")) and time.monotonic() < waited and process.poll() is None:
         time.sleep(0.2)
@@ -247,6 +254,11 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_done(photo, tmp_path):
 
 def test_an_exit_code_is_the_process_exit_code(tmp_path):
     missing: Path = tmp_path / "none.jpg"
-    done = subprocess.run([sys.executable, "-c", "from seewhy.cli import main; main()", "explain", missing], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", "from seewhy.cli import main; main()", "explain", missing],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 3
     assert done.stdout == ""

@@ -96,7 +96,9 @@ class TestEveryMethod:
         network = Fails().train()
         before = state(network)
         with pytest.raises(seewhy.ModelError, match="no answer today"):
-            seewhy.Session(seewhy.Model(network, mean=0.5, std=0.5, layer="inner.down")).explain(images, methods=made(key))
+            seewhy.Session(seewhy.Model(network, mean=0.5, std=0.5, layer="inner.down")).explain(
+                images, methods=made(key)
+            )
         assert same(before, state(network))
 
     def test_the_cost_is_as_declared(self, key, model, images):
@@ -131,7 +133,9 @@ class TestEveryMethod:
     def test_half_precision_gives_a_finite_map_in_float32(self, key, images):
         network = seeded(SmallCNN()).bfloat16()
         model = seewhy.Model(network, mean=0.5, std=0.5)
-        explanation = seewhy.Session(model).explain(images.bfloat16(), 0, made(key, **({"tolerance": None} if "tolerance" in made(key).settings() else {})))
+        explanation = seewhy.Session(model).explain(
+            images.bfloat16(), 0, made(key, **({"tolerance": None} if "tolerance" in made(key).settings() else {}))
+        )
         assert explanation.heatmap.dtype == torch.float32
         assert torch.isfinite(explanation.heatmap).all()
 
@@ -146,7 +150,9 @@ class TestEveryMethod:
             except Exception as error:
                 errors.append(error)
 
-        threads = [threading.Thread(target=work, args=(shared if n % 2 else seewhy.Session(model, rows=3),)) for n in range(6)]
+        threads = [
+            threading.Thread(target=work, args=(shared if n % 2 else seewhy.Session(model, rows=3),)) for n in range(6)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -183,9 +189,36 @@ def test_a_method_that_claims_completeness_adds_up(key, images):
 
 def test_the_registry_holds_the_methods_of_the_foundation():
     expected = {
-        *("cam", "grad-cam", "grad-cam-pp", "smooth-grad-cam-pp", "hires-cam", "elementwise-grad-cam", "xgrad-cam", "layer-cam"),
-        *("eigen-cam", "eigen-grad-cam", "full-grad", "fem", "finer-cam", "random-cam", "saliency", "input-x-gradient", "smooth-grad"),
-        *("smooth-grad-squared", "var-grad", "integrated-gradients", "expected-gradients", "blur-ig", "guided-ig", "idgi"),
+        *(
+            "cam",
+            "grad-cam",
+            "grad-cam-pp",
+            "smooth-grad-cam-pp",
+            "hires-cam",
+            "elementwise-grad-cam",
+            "xgrad-cam",
+            "layer-cam",
+        ),
+        *(
+            "eigen-cam",
+            "eigen-grad-cam",
+            "full-grad",
+            "fem",
+            "finer-cam",
+            "random-cam",
+            "saliency",
+            "input-x-gradient",
+            "smooth-grad",
+        ),
+        *(
+            "smooth-grad-squared",
+            "var-grad",
+            "integrated-gradients",
+            "expected-gradients",
+            "blur-ig",
+            "guided-ig",
+            "idgi",
+        ),
         *("layer-integrated-gradients", "layer-conductance"),
     }
     assert expected <= set(seewhy.methods())

@@ -157,7 +157,7 @@ def test_an_answer_that_is_not_found_says_where_to_look(cnn, images):
         def forward(self, x):
             return {"a": self.inner(x), "b": x}
 
-    with pytest.raises(seewhy.ModelError, match="'a', 'b'.*output="):
+    with pytest.raises(seewhy.ModelError, match=r"'a', 'b'.*output="):
         seewhy.Session(Odd()).explain(images, 0)
     expected = seewhy.Session(cnn).explain(images, 0).heatmap
     assert torch.equal(expected, seewhy.Session(seewhy.Model(Odd(), output="a")).explain(images, 0).heatmap)

@@ -14,7 +14,16 @@ def explained(heatmap: torch.Tensor, size: int = 10) -> seewhy.Explanation:
     """Return an explanation with a given map of one 10 x 10 image."""
     samples = tuple(seewhy.Sample(torch.zeros(3, size, size)) for _ in heatmap)
     names = ("x",) * len(heatmap)
-    return seewhy.Explanation(heatmap, torch.zeros(len(heatmap)), seewhy.method("grad-cam"), names, "logit", samples, seewhy.Cost(1, 1), notes=((),) * len(heatmap))
+    return seewhy.Explanation(
+        heatmap,
+        torch.zeros(len(heatmap)),
+        seewhy.method("grad-cam"),
+        names,
+        "logit",
+        samples,
+        seewhy.Cost(1, 1),
+        notes=((),) * len(heatmap),
+    )
 
 
 def test_an_even_map_is_as_concentrated_as_the_area_is_large():

@@ -30,7 +30,14 @@ def asked(network: nn.Module, images: torch.Tensor, heatmap: torch.Tensor) -> Hi
     session = seewhy.Session(seewhy.Model(network, layer="layer"))
     explanation = session.explain(images, 0, "saliency")
     explanation = seewhy.Explanation(
-        heatmap, explanation.score, seewhy.method("grad-cam"), explanation.targets, "logit", explanation.samples, Cost(1, 1), notes=((),)
+        heatmap,
+        explanation.score,
+        seewhy.method("grad-cam"),
+        explanation.targets,
+        "logit",
+        explanation.samples,
+        Cost(1, 1),
+        notes=((),),
     )
     block = session.block(images, explanation.method.needs().__class__())
     return HideTest().run(NetworkProbe(Question(block, ClassScore(0)), block.needs), explanation)[0]
@@ -43,7 +50,9 @@ def pictures():
 
 def spot(rows: slice, columns: slice) -> torch.Tensor:
     heatmap = torch.zeros(1, 32, 32)
-    heatmap[0, rows, columns] = 1 + torch.rand(heatmap[0, rows, columns].shape, generator=torch.Generator().manual_seed(1))
+    heatmap[0, rows, columns] = 1 + torch.rand(
+        heatmap[0, rows, columns].shape, generator=torch.Generator().manual_seed(1)
+    )
     return heatmap
 
 
@@ -103,7 +112,9 @@ def test_hiding_leaves_what_is_far_and_blurs_what_is_inside():
 )
 def test_the_outcome_by_pencil(hidden, controls, outcome):
     nothing = torch.zeros(1, 1)
-    result = HideTestResult(0.82, hidden, controls, "probability", nothing.bool(), nothing[None].bool(), nothing[None], Cost(9))
+    result = HideTestResult(
+        0.82, hidden, controls, "probability", nothing.bool(), nothing[None].bool(), nothing[None], Cost(9)
+    )
     assert result.outcome == outcome
 
 

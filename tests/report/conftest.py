@@ -32,6 +32,7 @@ def make() -> Callable[..., PhotoReport]:
         (120, 80), Image.Resampling.BICUBIC
     )
     maps = [on_photo(blob(0.25, 0.3)), on_photo(0.5 * blob(0.8, 0.8)), on_photo(np.zeros((7, 7)))]
+    held, places = (0.634, 0.701, None), ("upper left", "lower right", "")
     names, scores, shares = ("tabby", "tiger cat", "lynx"), (9.125, 7.5, 2.0), (0.712, 0.181, 0.004)
     test = HideTest(
         before=0.712,
@@ -52,15 +53,13 @@ def make() -> Callable[..., PhotoReport]:
         method="Grad-CAM",
         layer="blocks.6.0",
         source="Selvaraju et al. 2017",
-        answers=tuple(Answer(*parts) for parts in zip(names, scores, shares, maps, strict=True)),
+        answers=tuple(Answer(*parts) for parts in zip(names, scores, shares, maps, held, places, strict=True)),
         chosen=0,
         top=(*zip(names, shares, strict=True), ("window screen", 0.0021)),
         signed=False,
         unit="logit",
         score_unit="logit",
         limit=float(np.nanmax(maps[0])),
-        concentration=0.634,
-        where="upper left",
         hide_test=test,
         channels=(ChannelFinding(311, 0.42, 0.12, maps[0]), ChannelFinding(17, -0.31, 0.09, maps[1])),
         channels_share=0.21,

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from seewhy.report.numbers import FORMAT, json_text, numbers
-from seewhy.report.words import concentration
 
 
 def test_numbers_survive_json_and_hold_what_was_reported(make):
@@ -31,14 +30,8 @@ def test_maps_are_summed_up_over_what_was_seen(make):
     assert summary["highest"] == seen.max()
     assert summary["mean"] == pytest.approx(seen.mean())
     assert summary["seen_share"] == pytest.approx(80 / 120)
-    assert summary["where"] == "upper left"
-    assert numbers(report)["answers"][2]["map"]["concentration"] is None
-
-
-def test_concentration_is_the_share_of_the_positive_evidence_in_the_strongest_fifth():
-    values = np.array([[8.0, 1, 1, 0, 0], [0, 0, 0, -9, -9]])
-    assert concentration(values) == pytest.approx(9 / 10)  # two of ten cells hold 8 + 1 of 10
-    assert concentration(np.full((2, 5), np.nan)) is None
+    assert numbers(report)["answers"][1]["where"] == "lower right"
+    assert numbers(report)["answers"][2]["concentration"] is None
 
 
 def test_what_is_not_finite_becomes_null_and_other_types_become_plain(make):
@@ -52,7 +45,8 @@ def test_what_is_not_finite_becomes_null_and_other_types_become_plain(make):
         1: {"b", "a"},
         "big": 2**70,
     }
-    report = make(provenance=odd, concentration=float("nan"))
+    first, *others = make().answers
+    report = make(provenance=odd, answers=(replace(first, concentration=float("nan")), *others))
     found = json.loads(json_text(report))
     assert found["concentration"] is None
     assert found["provenance"] == {
@@ -83,6 +77,4 @@ def test_a_map_that_was_nowhere_seen_has_no_numbers(make):
         "highest": None,
         "mean": None,
         "seen_share": 0.0,
-        "concentration": None,
-        "where": "nowhere",
     }

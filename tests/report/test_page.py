@@ -106,13 +106,12 @@ def test_names_cannot_become_markup(make):
         layer=EVIL,
         source=EVIL,
         unit=EVIL,
-        where=EVIL,
         command=EVIL,
         cost=(EVIL,),
         cautions=(EVIL,),
         provenance={EVIL: EVIL},
         top=((EVIL, 0.712), ("x", 0.1)),
-        answers=(replace(report.answers[0], name=EVIL), *report.answers[1:]),
+        answers=(replace(report.answers[0], name=EVIL, where=EVIL), *report.answers[1:]),
         hide_test=replace(report.hide_test, sentence=EVIL, unit=EVIL),
     )
     clean, tree = Tree(page(report)), Tree(page(hurt))
@@ -273,8 +272,9 @@ def test_a_signed_scale_names_both_ends(make):
 
 def test_a_map_without_evidence_opens_and_says_so(make):
     report = make()
-    nothing = replace(report.answers[0], heatmap=np.where(np.isnan(report.answers[0].heatmap), np.nan, 0.0))
-    said = words(Tree(page(make(answers=(nothing,), limit=0.0, concentration=None, hide_test=None, channels=()))))
+    flat = np.where(np.isnan(report.answers[0].heatmap), np.nan, 0.0)
+    nothing = replace(report.answers[0], heatmap=flat, concentration=None, where="")
+    said = words(Tree(page(make(answers=(nothing,), limit=0.0, hide_test=None, channels=()))))
     assert "The map shows no evidence: it is zero everywhere." in said
     assert "Outlined" not in said
 

@@ -7,33 +7,7 @@ import pytest
 
 from seewhy.report.axis import axis
 from seewhy.report.picture import normalization, picture
-from seewhy.report.words import answer_value, evidence, hide_line, place, probability, quantity
-
-
-@pytest.mark.parametrize(
-    ("row", "column", "where"),
-    [
-        (0, 0, "upper left"),
-        (0, 4, "upper middle"),
-        (4, 4, "centre"),
-        (4, 8, "centre right"),
-        (8, 0, "lower left"),
-        (8, 8, "lower right"),
-    ],
-)
-def test_place_of_a_single_spot(row, column, where):
-    values = np.zeros((9, 9))
-    values[row, column] = 1.0
-    assert place(values) == where
-    values[values == 0] = -5.0  # evidence against has no say in it
-    assert place(values) == where
-
-
-def test_place_is_told_within_what_was_seen():
-    values = np.full((9, 27), np.nan)
-    values[:, 18:] = 0
-    values[4, 18] = 1.0  # the left edge of the seen part, the right third of the photo
-    assert place(values) == "centre left"
+from seewhy.report.words import answer_value, evidence, hide_line, probability, quantity
 
 
 @pytest.mark.parametrize(
@@ -73,7 +47,7 @@ def test_the_hide_test_in_one_line(make):
 def test_evidence_of_maps_without_any(make):
     report = make(signed=True)
     assert "zero everywhere" in evidence(report, 2)
-    against = replace(report.answers[1], heatmap=-report.answers[1].heatmap)
+    against = replace(report.answers[1], heatmap=-report.answers[1].heatmap, concentration=None, where="")
     assert evidence(make(signed=True, answers=(report.answers[0], against)), 1) == "Nothing on the map speaks for it."
 
 

@@ -6,7 +6,19 @@ from torch import nn
 
 import seewhy
 from seewhy.core.trace import Reading
-from seewhy.targets import Channel, ClassScore, Contrast, Custom, Label, Margin, Neuron, Rank, Regression, as_target, top
+from seewhy.targets import (
+    Channel,
+    ClassScore,
+    Contrast,
+    Custom,
+    Label,
+    Margin,
+    Neuron,
+    Rank,
+    Regression,
+    as_target,
+    top,
+)
 
 LABELS = ["tabby", "tiger cat", "sulphur-crested cockatoo", "crane", "crane"]
 LOGITS = torch.tensor([[2.0, 1.0, 0.5, -1.0, 0.0], [0.0, 3.0, 2.5, 1.0, 4.0]])
@@ -87,7 +99,11 @@ def test_a_target_that_does_not_fit(target, words):
 
 @pytest.mark.parametrize(
     ("output", "words"),
-    [(torch.zeros(2, 3, 4, 4), "not \\(images, classes\\)"), (torch.zeros(2, 1), "a single number"), (torch.zeros(2), "shape \\(2,\\)")],
+    [
+        (torch.zeros(2, 3, 4, 4), "not \\(images, classes\\)"),
+        (torch.zeros(2, 1), "a single number"),
+        (torch.zeros(2), "shape \\(2,\\)"),
+    ],
 )
 def test_a_class_is_asked_of_a_network_that_has_none(output, words):
     with pytest.raises(seewhy.TargetError, match=words):
@@ -99,14 +115,26 @@ def test_a_name_needs_labels():
         ClassScore("tabby").bind(Reading(LOGITS), None)
 
 
-@pytest.mark.parametrize("make", [lambda: ClassScore(0, "odds"), lambda: Regression(0, sign=2), lambda: top(0), lambda: as_target(1.5), lambda: as_target(True)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ClassScore(0, "odds"),
+        lambda: Regression(0, sign=2),
+        lambda: top(0),
+        lambda: as_target(1.5),
+        lambda: as_target(True),
+    ],
+)
 def test_wrong_settings(make):
     with pytest.raises(seewhy.TargetError):
         make()
 
 
 def test_regression_of_a_network_with_one_output():
-    assert Regression().bind(Reading(torch.tensor([1.0, 2.0])), None)(Reading(torch.tensor([3.0, 4.0]))).tolist() == [3.0, 4.0]
+    assert Regression().bind(Reading(torch.tensor([1.0, 2.0])), None)(Reading(torch.tensor([3.0, 4.0]))).tolist() == [
+        3.0,
+        4.0,
+    ]
 
 
 def test_inside_the_network(cnn, images):

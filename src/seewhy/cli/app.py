@@ -18,19 +18,35 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Photos = Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Pictures, or folders of pictures.", show_default=False)]
+Photos = Annotated[
+    list[Path], typer.Argument(metavar="PHOTO…", help="Pictures, or folders of pictures.", show_default=False)
+]
 ModelName = Annotated[str, typer.Option("--model", "-m", help="A model: see `seewhy models`.")]
-Checkpoint = Annotated[Path | None, typer.Option(help="Weights for the model: .safetensors, or .pt without code in it.", show_default=False)]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(help="Weights for the model: .safetensors, or .pt without code in it.", show_default=False),
+]
 Out = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON on stdout.")]
-FitName = Annotated[str | None, typer.Option("--fit", metavar="crop|pad|squash", help="How a picture is fitted; the model's own way by default.", show_default=False)]
-Layer = Annotated[str | None, typer.Option(help="Layer to look at: see `seewhy layers`; found by itself by default.", show_default=False)]
+FitName = Annotated[
+    str | None,
+    typer.Option(
+        "--fit",
+        metavar="crop|pad|squash",
+        help="How a picture is fitted; the model's own way by default.",
+        show_default=False,
+    ),
+]
+Layer = Annotated[
+    str | None,
+    typer.Option(help="Layer to look at: see `seewhy layers`; found by itself by default.", show_default=False),
+]
 Seed = Annotated[int, typer.Option(help="Of everything that is drawn at random.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps …", show_default=False)]
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 (typer calls it so)
+def _version(wanted: bool) -> None:
     if wanted:
         console.out().print(f"seewhy {__version__}", markup=False)
         raise typer.Exit
@@ -38,8 +54,10 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 (typer calls it so)
 
 @app.callback()
 def common(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,  # noqa: FBT002
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,  # noqa: FBT002
+    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Set what holds for every command."""
     console.settings.debug = debug
@@ -50,16 +68,35 @@ def explain(
     photos: Photos,
     model: ModelName = "efficientnet-lite0",
     method: Annotated[str, typer.Option(help="How: see `seewhy methods`.")] = "grad-cam",
-    target: Annotated[str | None, typer.Option("--target", "-t", metavar="CLASS", help="Class to explain, by name or index; the predicted one by default.", show_default=False)] = None,
-    against: Annotated[str | None, typer.Option(metavar="CLASS", help="Explain why the target and not this class.", show_default=False)] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            "-t",
+            metavar="CLASS",
+            help="Class to explain, by name or index; the predicted one by default.",
+            show_default=False,
+        ),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="CLASS", help="Explain why the target and not this class.", show_default=False)
+    ] = None,
     layer: Layer = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting of the method, such as steps=64; may be repeated.", show_default=False)] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting of the method, such as steps=64; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     out: Out = Path(),
     fit: FitName = None,
     checkpoint: Checkpoint = None,
-    hide_test: Annotated[bool, typer.Option(help="Run the hide test: nine more passes.")] = True,  # noqa: FBT002
-    as_json: AsJson = False,  # noqa: FBT002
-    force: Force = False,  # noqa: FBT002
+    hide_test: Annotated[bool, typer.Option(help="Run the hide test: nine more passes.")] = True,
+    as_json: AsJson = False,
+    force: Force = False,
     seed: Seed = 0,
     device: Device = None,
 ) -> None:
@@ -70,32 +107,70 @@ def explain(
     """
     from seewhy.cli.explaining import Order, run
 
-    run(Order(photos, model, checkpoint, method, settings or [], target, against, layer, out, fit, hide_test, as_json, force, seed, device))
+    run(
+        Order(
+            photos=photos,
+            model=model,
+            checkpoint=checkpoint,
+            method=method,
+            settings=settings or [],
+            target=target,
+            against=against,
+            layer=layer,
+            out=out,
+            fit=fit,
+            hide_test=hide_test,
+            as_json=as_json,
+            force=force,
+            seed=seed,
+            device=device,
+        )
+    )
 
 
 @app.command()
 def compare(
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A picture.", show_default=False)],
     model: ModelName = "efficientnet-lite0",
-    methods: Annotated[str | None, typer.Option(help="Keys with commas between; a choice of every family by default, 'all' for all.", show_default=False)] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            help="Keys with commas between; a choice of every family by default, 'all' for all.", show_default=False
+        ),
+    ] = None,
     classes: Annotated[int, typer.Option(min=1, max=10, help="How many of the likeliest classes.")] = 3,
     layer: Layer = None,
     out: Out = Path(),
     fit: FitName = None,
     checkpoint: Checkpoint = None,
-    as_json: AsJson = False,  # noqa: FBT002
-    force: Force = False,  # noqa: FBT002
+    as_json: AsJson = False,
+    force: Force = False,
     seed: Seed = 0,
     device: Device = None,
 ) -> None:
     """Draw methods x classes for one photo in one grid, NAME.compare.png, each method on one scale over the classes."""
     from seewhy.cli.comparing import Order, run
 
-    run(Order(photo, model, checkpoint, methods, classes, layer, out, fit, as_json, force, seed, device))
+    run(
+        Order(
+            photo=photo,
+            model=model,
+            checkpoint=checkpoint,
+            methods=methods,
+            classes=classes,
+            layer=layer,
+            out=out,
+            fit=fit,
+            as_json=as_json,
+            force=force,
+            seed=seed,
+            device=device,
+        )
+    )
 
 
 @app.command()
-def methods(as_json: AsJson = False) -> None:  # noqa: FBT002
+def methods(as_json: AsJson = False) -> None:
     """List the methods: family, sign, cost, what each is good and bad at, source."""
     from seewhy.cli.listing import list_methods
 
@@ -103,7 +178,7 @@ def methods(as_json: AsJson = False) -> None:  # noqa: FBT002
 
 
 @app.command()
-def models(as_json: AsJson = False) -> None:  # noqa: FBT002
+def models(as_json: AsJson = False) -> None:
     """List where models come from, and what of that is installed."""
     from seewhy.cli.listing import list_models
 
@@ -114,7 +189,7 @@ def models(as_json: AsJson = False) -> None:  # noqa: FBT002
 def layers(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model: see `seewhy models`.")] = "efficientnet-lite0",
     checkpoint: Checkpoint = None,
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
 ) -> None:
     """List a model's layers with their shapes, and mark the one that methods look at."""
     from seewhy.cli.listing import list_layers
@@ -124,10 +199,20 @@ def layers(
 
 @app.command()
 def doctor(
-    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A model whose preprocessing is in doubt.", show_default=False)] = None,
-    folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Pictures to try it on; class names in file or folder names help.", show_default=False)] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="[MODEL]", help="A model whose preprocessing is in doubt.", show_default=False),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FOLDER]",
+            help="Pictures to try it on; class names in file or folder names help.",
+            show_default=False,
+        ),
+    ] = None,
     checkpoint: Checkpoint = None,
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
 ) -> None:
     """Check this installation; with MODEL and FOLDER, check that the model's pictures are prepared as it was trained."""
     from seewhy.cli.listing import examine_environment, examine_preprocessing

@@ -16,7 +16,16 @@ from seewhy.data.picture import sample
 from seewhy.report.compare import Comparison, compare
 from seewhy.targets import top
 
-CHOICE = ("grad-cam", "hires-cam", "layer-cam", "eigen-cam", "saliency", "smooth-grad", "integrated-gradients", "random-cam")
+CHOICE = (
+    "grad-cam",
+    "hires-cam",
+    "layer-cam",
+    "eigen-cam",
+    "saliency",
+    "smooth-grad",
+    "integrated-gradients",
+    "random-cam",
+)
 """One or two methods of each kind, and a control that knows nothing."""
 
 
@@ -58,7 +67,13 @@ def run(order: Order) -> None:
 
 
 def _methods(order: Order) -> list[Method]:
-    keys = CHOICE if order.methods is None else tuple(methods()) if order.methods == "all" else tuple(order.methods.split(","))
+    keys = (
+        CHOICE
+        if order.methods is None
+        else tuple(methods())
+        if order.methods == "all"
+        else tuple(order.methods.split(","))
+    )
     made = [method(key.strip()) for key in keys]
     if order.layer is None:
         return made

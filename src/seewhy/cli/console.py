@@ -48,7 +48,9 @@ def complain(error: BaseException, about: str = "") -> None:
 def _foreign(error: BaseException) -> str:
     """Describe an error that is not seewhy's own."""
     if isinstance(error, OSError):
-        reason = {errno.ENOSPC: "the disk is full", errno.EACCES: "no permission"}.get(error.errno or 0, error.strerror or str(error))
+        reason = {errno.ENOSPC: "the disk is full", errno.EACCES: "no permission"}.get(
+            error.errno or 0, error.strerror or str(error)
+        )
         return f"{reason}{': ' + str(error.filename) if error.filename else ''}"
     if isinstance(error, MemoryError):
         return "out of memory; try a smaller picture"

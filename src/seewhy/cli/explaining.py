@@ -25,7 +25,7 @@ from seewhy.engine.model import Fit, Model
 from seewhy.engine.recording import layer_of
 from seewhy.errors import ConfigError, TargetError
 from seewhy.report.examine import Examination, examine
-from seewhy.report.numbers import json_text, numbers
+from seewhy.report.numbers import numbers
 from seewhy.report.page import page
 from seewhy.report.picture import picture
 from seewhy.targets import ClassScore, Contrast
@@ -71,12 +71,13 @@ class Job:
         refuse_existing(paths.values(), force=order.force)
         made = sample(photo, self.session.model, self.fit)
         wanted = Examination(hide_test=order.hide_test)
-        report, explanation = examine(self.session, made, self.target, self.method, wanted, _command(order, photo))
+        command = _command(order, photo)
+        report, explanation = examine(self.session, made, self.target, self.method, wanted=wanted, command=command)
         found = numbers(report)
         contents = {
             "png": render.png_bytes(picture(report)),
             "html": page(report).encode(),
-            "json": json_text(report).encode(),
+            "json": json.dumps(found, indent=2).encode(),
         }
         explanation.save(paths["npz"], force=order.force)
         for ending, content in contents.items():
@@ -151,7 +152,7 @@ def chosen_fit(fit: str | None) -> Fit | None:
         return None
     if fit not in get_args(Fit):
         raise ConfigError(f"--fit is 'crop', 'pad' or 'squash', got {fit!r}")
-    return cast(Fit, fit)
+    return cast("Fit", fit)
 
 
 def chosen_target(model: Model, target: str | None, against: str | None) -> Target:
@@ -182,7 +183,12 @@ def check_layer(session: Session, asked: Method) -> None:
 def _command(order: Order, photo: Path) -> str:
     """Return the command that makes the same page again."""
     words = ["seewhy", "explain", str(photo), "--model", order.model, "--method", order.method]
-    for name, value in (("--target", order.target), ("--against", order.against), ("--layer", order.layer), ("--fit", order.fit)):
+    for name, value in (
+        ("--target", order.target),
+        ("--against", order.against),
+        ("--layer", order.layer),
+        ("--fit", order.fit),
+    ):
         words += [name, value] if value is not None else []
     words += [word for setting in order.settings for word in ("--set", setting)]
     words += ["--checkpoint", str(order.checkpoint)] if order.checkpoint else []
@@ -200,5 +206,3 @@ def _progress(total: int) -> Iterator[Any]:
     with Progress(*columns, console=console.err(), transient=True) as progress:
         task = progress.add_task("explaining", total=total)
         yield lambda: progress.advance(task)
-
-

@@ -31,4 +31,6 @@ def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
     """Raise `DataError` where a file is there already, before any work is done for it."""
     there = [path.name for path in paths if path.exists()]
     if there and not force:
-        raise DataError(f"{', '.join(there)} {'is' if len(there) == 1 else 'are'} there already; use --force to overwrite, or -o DIR")
+        raise DataError(
+            f"{', '.join(there)} {'is' if len(there) == 1 else 'are'} there already; use --force to overwrite, or -o DIR"
+        )

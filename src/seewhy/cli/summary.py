@@ -15,11 +15,15 @@ BAR = 20
 
 def summary(report: PhotoReport, files: Sequence[Path]) -> RenderableType:
     """Return a report in a screenful of lines; nothing in it depends on colour."""
-    chosen = report.answers[report.chosen]
-    parts: list[RenderableType] = [Text(f"{report.name}  {report.size[0]} x {report.size[1]}  {report.model}", style="bold")]
+    chosen = report.explained
+    parts: list[RenderableType] = [
+        Text(f"{report.name}  {report.size[0]} x {report.size[1]}  {report.model}", style="bold")
+    ]
     if report.top:
         parts.append(_classes(report.top, chosen.name))
-    parts.append(Text(f'evidence for "{chosen.name}": {report.method}' + (f" at {report.layer}" if report.layer else "")))
+    parts.append(
+        Text(f'evidence for "{chosen.name}": {report.method}' + (f" at {report.layer}" if report.layer else ""))
+    )
     parts.append(_facts(report))
     parts.append(Text("wrote  " + "  ".join(str(file) for file in files)))
     parts.append(Text(""))
@@ -38,13 +42,22 @@ def _facts(report: PhotoReport) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    if report.concentration is not None:
-        table.add_row("  where", Text(f"{report.where}; the strongest fifth of the area holds {report.concentration:.0%} of the evidence"))
+    explained = report.explained
+    if explained.concentration is not None:
+        table.add_row(
+            "  where",
+            Text(
+                f"{explained.where}; the strongest fifth of the area holds {explained.concentration:.0%} of the evidence"
+            ),
+        )
     if report.hide_test is not None:
         table.add_row("  hide test", Text(f"{report.hide_test.outcome}. {report.hide_test.sentence}"))
     if report.channels:
         names = ", ".join(f"{channel.index} ({channel.contribution:+.3g})" for channel in report.channels)
-        table.add_row("  channels", Text(f"{names}; together {report.channels_share or 0:.0%} of what all channels add or take away"))
+        table.add_row(
+            "  channels",
+            Text(f"{names}; together {report.channels_share or 0:.0%} of what all channels add or take away"),
+        )
     table.add_row("  cost", Text("; ".join(report.cost)))
     for line in report.cautions:
         table.add_row("  caution", Text(line))

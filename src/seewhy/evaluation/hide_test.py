@@ -57,7 +57,7 @@ class HideTestResult:
 
     @property
     def outcome(self) -> Outcome:
-        """ "passes", "unclear" or "fails".
+        """What the figures say: "passes", "unclear" or "fails".
 
         It passes when hiding the area lowers the value below every control, by at least two standard deviations below
         their mean and by a twentieth of the value before; it fails when the controls lower the value as much on average.
@@ -139,7 +139,9 @@ class HideTest:
         ]
 
 
-def hide(images: Float[Tensor, "b c h w"], blurred: Float[Tensor, "b c h w"], areas: Bool[Tensor, "b h w"]) -> Float[Tensor, "b c h w"]:
+def hide(
+    images: Float[Tensor, "b c h w"], blurred: Float[Tensor, "b c h w"], areas: Bool[Tensor, "b h w"]
+) -> Float[Tensor, "b c h w"]:
     """Blend the blurred images in where the areas are; the edge is soft over about two hundredths of the shorter side."""
     soft = gaussian_blur(areas[:, None].to(images), min(images.shape[2:]) / 50)
     return images + soft * (blurred - images)

@@ -60,5 +60,3 @@ def channel_contribution(probe: Probe, layer: str, normalize: Normalization = "p
     share = (mean.abs() / magnitude).nan_to_num(0.0)
     contribution = mean if normalize == "positions" else (mean / magnitude).nan_to_num(0.0)
     return ChannelContribution(layer, contribution, share, maps)
-
-

@@ -57,12 +57,12 @@ class _Asked:
     question: Question
 
 
-
 def examine(
     session: Session,
     sample: Sample,
     target: Target,
     method: Method,
+    *,
     wanted: Examination | None = None,
     command: str = "",
 ) -> tuple[PhotoReport, Explanation]:
@@ -125,16 +125,8 @@ def _report(
     main, method = maps[0], asked.method
     picture = shrunk(main.picture())
     size = (picture.height, picture.width)
-    probability = dict(top)
-    answers = [
-        Answer(
-            m.targets[0], float(m.score[0]), _probability(asked, m, probability), m.in_source(0, size).float().numpy()
-        )
-        for m in maps
-    ]
+    answers = [_answer(asked, made, size) for made in maps]
     order = sorted(range(len(answers)), key=lambda n: -(answers[n].probability or 0))
-    area = _on_source(main, evidence_area(main)[0], size)
-    inside = float(concentration(main)[0])
     return PhotoReport(
         name=asked.sample.name,
         picture=picture,
@@ -150,13 +142,24 @@ def _report(
         unit=main.map_unit,
         score_unit=main.unit,
         limit=max(float(m.heatmap.abs().max()) for m in maps),
-        concentration=None if np.isnan(inside) else inside,
-        where=place(torch.from_numpy(area)),
         hide_test=_hide_test(asked.session.model, main, tested, size),
         cost=_costs(asked, main, tested, len(maps)),
         cautions=_cautions(asked, main, answers[0], tested),
         command=command,
         provenance=main.provenance | {"method": method.key, "settings": method.settings(), "area": SHARE},
+    )
+
+
+def _answer(asked: _Asked, made: Explanation, size: tuple[int, int]) -> Answer:
+    """Return what is said about one target: its score, its map on the source picture, and where its evidence lies."""
+    held = float(concentration(made)[0])
+    return Answer(
+        name=made.targets[0],
+        score=float(made.score[0]),
+        probability=_probability(asked, made),
+        heatmap=made.in_source(0, size).float().numpy(),
+        concentration=None if np.isnan(held) else held,
+        where=place(torch.from_numpy(_on_source(made, evidence_area(made)[0], size))),
     )
 
 
@@ -175,7 +178,7 @@ def shrunk(picture: Image.Image, longest: int = DRAWN) -> Image.Image:
     )
 
 
-def _probability(asked: _Asked, made: Explanation, known: dict[str, float]) -> float | None:
+def _probability(asked: _Asked, made: Explanation) -> float | None:
     """Return the probability of the class that a map is about; None for targets that are no class."""
     if made.classes is None:
         return None

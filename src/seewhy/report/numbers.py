@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float
 
 from seewhy.report.photo import Answer, HideTest, PhotoReport
-from seewhy.report.words import concentration, place
 
 FORMAT = "seewhy-photo-1"
 """Name and version of the layout; a change that breaks readers raises the number."""
@@ -34,8 +33,8 @@ def numbers(report: PhotoReport) -> dict[str, Any]:
             "chosen": report.chosen,
             "answers": [_answer(answer) for answer in report.answers],
             "top": [{"name": name, "probability": share} for name, share in report.top],
-            "concentration": report.concentration,
-            "where": report.where,
+            "concentration": report.explained.concentration,
+            "where": report.explained.where,
             "hide_test": _test(report.hide_test) if report.hide_test else None,
             "channels": [
                 {"index": channel.index, "contribution": channel.contribution, "share": channel.share}
@@ -61,6 +60,8 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "name": answer.name,
         "score": answer.score,
         "probability": answer.probability,
+        "concentration": answer.concentration,
+        "where": answer.where,
         "map": _summary(answer.heatmap),
     }
 
@@ -72,8 +73,6 @@ def _summary(heatmap: Float[np.ndarray, "h w"]) -> dict[str, Any]:
         "highest": seen.max() if seen.size else None,
         "mean": seen.mean() if seen.size else None,
         "seen_share": seen.size / heatmap.size,
-        "concentration": concentration(heatmap),
-        "where": place(heatmap),
     }
 
 

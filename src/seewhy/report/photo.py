@@ -17,12 +17,16 @@ class Answer:
         score: value of the target.
         probability: probability of the class; None where the target is no class.
         heatmap: evidence on the source picture, at drawing resolution (h, w); NaN where the network saw nothing.
+        concentration: share of the positive evidence inside the strongest fifth of the seen area; None if there is none.
+        where: the place of the evidence, in words; empty if there is none.
     """
 
     name: str
     score: float
     probability: float | None
     heatmap: Float[np.ndarray, "h w"]
+    concentration: float | None = None
+    where: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +79,6 @@ class PhotoReport:
         signed: negative values of the maps are evidence against.
         unit: unit of the map's values; `score_unit`: unit of the answers' scores ("logit" ...).
         limit: value at the end of the colour scale, shared by all maps of this photo.
-        concentration: share of the positive evidence inside the strongest fifth of the seen area; None if there is none.
-        where: the place of the evidence, in words.
         hide_test: None where it was not run.
         channels: the strongest channels of the layer; empty where not asked; `channels_share` is what they carry together.
         cost: passes, in words, for the map and for the tests.
@@ -99,8 +101,6 @@ class PhotoReport:
     unit: str
     score_unit: str
     limit: float
-    concentration: float | None
-    where: str
     hide_test: HideTest | None
     channels: tuple[ChannelFinding, ...] = ()
     channels_share: float | None = None
@@ -108,3 +108,8 @@ class PhotoReport:
     cautions: tuple[str, ...] = ()
     command: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def explained(self) -> Answer:
+        """The answer that the page is about."""
+        return self.answers[self.chosen]

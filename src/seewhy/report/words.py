@@ -1,10 +1,8 @@
 """The sentences of a photo report: places, probabilities, and what a picture shows for those who do not see it."""
 
 import numpy as np
-from jaxtyping import Float
 
 from seewhy.render.bar import figures, percent
-from seewhy.render.outline import strongest
 from seewhy.report.photo import Answer, HideTest, PhotoReport
 
 OUTCOMES = {"passes": "passes", "unclear": "is unclear", "fails": "fails"}
@@ -32,35 +30,14 @@ def answer_value(answer: Answer, unit: str) -> str:
     return f"p {text}" if text[0] in "uo" else f"p = {text}"
 
 
-def concentration(heatmap: Float[np.ndarray, "h w"], share: float = 0.2) -> float | None:
-    """Return the share of the positive evidence inside the strongest `share` of the seen area; None if there is none."""
-    positive = np.where(heatmap > 0, heatmap, 0.0)
-    total = float(positive.sum())
-    return float(positive[strongest(heatmap, share)].sum()) / total if total > 0 else None
-
-
-def place(heatmap: Float[np.ndarray, "h w"]) -> str:
-    """Return where the positive evidence has its centre, in ninths of the seen area: "upper left", "centre" ..."""
-    positive = np.where(heatmap > 0, heatmap, 0.0)
-    if not positive.any():
-        return "nowhere"
-    seen = np.isfinite(heatmap)
-    vertical = _third(positive.sum(axis=1), seen.any(axis=1))
-    horizontal = _third(positive.sum(axis=0), seen.any(axis=0))
-    row, column = ("upper", "centre", "lower")[vertical], ("left", "middle", "right")[horizontal]
-    return "centre" if (vertical, horizontal) == (1, 1) else f"{row} {column}"
-
-
 def evidence(report: PhotoReport, index: int) -> str:
     """Return one sentence on where the evidence for an answer lies, and how concentrated it is."""
     answer = report.answers[index]
-    is_chosen = index == report.chosen
-    held = report.concentration if is_chosen else concentration(answer.heatmap)
-    if held is None:
+    if answer.concentration is None:
         against = report.signed and bool((answer.heatmap < 0).any())
         return "Nothing on the map speaks for it." if against else "The map shows no evidence: it is zero everywhere."
-    where = (report.where if is_chosen else "") or place(answer.heatmap)
-    return f"Evidence for it: {where}. The strongest {percent(0.2)} of the seen area hold {percent(held)} of it."
+    held = f"The strongest {percent(0.2)} of the seen area hold {percent(answer.concentration)} of it."
+    return f"Evidence for it: {answer.where}. {held}"
 
 
 def hide_line(test: HideTest) -> str:
@@ -80,11 +57,3 @@ def alternative(report: PhotoReport, index: int) -> str:
     test = report.hide_test
     tested = f" The {hide_line(test)}." if test and index == report.chosen else ""
     return f"{what} {evidence(report, index)}{tested}"
-
-
-def _third(mass: Float[np.ndarray, " n"], seen: "np.ndarray") -> int:
-    """Return 0, 1 or 2: the third of the seen stretch in which the mass has its centre."""
-    places = np.arange(len(mass)) + 0.5
-    first, last = np.flatnonzero(seen)[[0, -1]]
-    centre = (float((mass * places).sum() / mass.sum()) - first) / (last + 1 - first)
-    return min(2, int(3 * centre))
