@@ -54,13 +54,19 @@ class Child:
     printed: str
 
 
-def child(arguments: Sequence[str], folder: Path | None = None) -> Child:
-    """Run Python with these arguments on one thread, in a folder; raise where it fails."""
+def child(arguments: Sequence[str], folder: Path | None = None, cache: str = "") -> Child:
+    """Run Python with these arguments on one thread, in a folder; raise where it fails.
+
+    Compiled modules are kept in `cache`, as an installed package has them compiled.
+    """
+    settings = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    if cache:
+        settings |= {"PYTHONPYCACHEPREFIX": cache, "PYTHONDONTWRITEBYTECODE": ""}
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=os.environ | settings,
         capture_output=True,
         text=True,
         check=False,

@@ -1,6 +1,7 @@
 """From nothing to a map in a file: whole processes, with the import of torch taken off."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -55,22 +56,21 @@ class Start:
 
 
 def measured(runs: int) -> list[Start]:
-    """Measure every start `runs` times, in turn with the bare import."""
-    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in STARTS}
-    missing: set[str] = set()
-    for _ in range(runs):
-        base = child(["-c", "import torch"])
-        for name, arguments in STARTS.items():
-            if name in missing:
-                continue
-            try:
-                with TemporaryDirectory() as folder:
-                    made = child(arguments, Path(folder))
-            except ModuleNotFoundError:
-                missing.add(name)
-                continue
-            spent[name].append((made.processor - base.processor, made.wall - base.wall))
-    return [_start(name, pairs) for name, pairs in spent.items()]
+    """Measure every start `runs` times, in turn with the bare import, after one that compiles the modules."""
+    with TemporaryDirectory() as cache:
+        rounds = [_round(cache) for _ in range(runs + 1)][1:]
+    return [_start(name, [spent[name] for spent in rounds if name in spent]) for name in STARTS]
+
+
+def _round(cache: str) -> dict[str, tuple[float, float]]:
+    """Start each once; return processor and wall seconds beyond those of the bare import."""
+    base = child(["-c", "import torch"], cache=cache)
+    spent = {}
+    for name, arguments in STARTS.items():
+        with suppress(ModuleNotFoundError), TemporaryDirectory() as folder:
+            made = child(arguments, Path(folder), cache)
+            spent[name] = (made.processor - base.processor, made.wall - base.wall)
+    return spent
 
 
 def _start(name: str, pairs: list[tuple[float, float]]) -> Start:

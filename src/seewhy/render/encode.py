@@ -26,7 +26,7 @@ def webp_bytes(image: Image.Image, quality: int = 80) -> bytes:
         quality: 0 (smallest) to 100.
     """
     buffer = BytesIO()
-    image.save(buffer, "WEBP", quality=quality, method=4, alpha_quality=100 if quality >= 70 else quality)
+    image.save(buffer, "WEBP", quality=quality, method=2, alpha_quality=100 if quality >= 70 else quality)
     return buffer.getvalue()
 
 
