@@ -105,3 +105,26 @@ def test_geometry_by_pencil():
     assert drawn[0].tolist()[2:6] == [1.0, 1.5, 2.5, 3.0]
     assert torch.isnan(drawn[:, :2]).all()
     assert torch.isnan(drawn[:, 6:]).all()
+
+
+def test_where_a_scale_ends():
+    samples = (seewhy.Sample(torch.zeros(3, 20, 50)),)
+    parts = {
+        "score": torch.zeros(1),
+        "targets": ("x",),
+        "unit": "logit",
+        "samples": samples,
+        "cost": seewhy.Cost(1),
+        "notes": ((),),
+    }
+    pixels = torch.arange(1000.0).view(1, 20, 50) - 1000  # magnitudes 1 to 1000
+    coarse = seewhy.Explanation(heatmap=pixels, method=seewhy.method("hires-cam"), **parts)
+    fine = seewhy.Explanation(heatmap=pixels, method=seewhy.method("input-x-gradient"), **parts)
+    assert (coarse.scale_end(), coarse.scale_words) == (1000.0, "the largest magnitude")
+    assert (fine.scale_end(), fine.scale_words) == (
+        996.0,
+        "the 99.5th percentile",
+    )  # five of a thousand are larger or equal
+    spot = torch.zeros(1, 20, 50)
+    spot[0, 3, 3] = 2.0
+    assert seewhy.Explanation(heatmap=spot, method=seewhy.method("saliency"), **parts).scale_end() == 2.0

@@ -60,6 +60,7 @@ def make() -> Callable[..., PhotoReport]:
         unit="logit",
         score_unit="logit",
         limit=float(np.nanmax(maps[0])),
+        normalization="the maximum over all maps of this photo",
         hide_test=test,
         channels=(ChannelFinding(311, 0.42, 0.12, maps[0]), ChannelFinding(17, -0.31, 0.09, maps[1])),
         channels_share=0.21,

@@ -267,7 +267,7 @@ def test_a_signed_scale_names_both_ends(make):
     end = f"{report.limit:.3g}"
     assert f"-{end} against" in said
     assert f"for {end}" in said
-    assert "the largest magnitude over all maps of this photo" in said
+    assert "it ends at the maximum over all maps of this photo" in said
 
 
 def test_a_map_without_evidence_opens_and_says_so(make):

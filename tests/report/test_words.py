@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seewhy.report.axis import axis
-from seewhy.report.picture import normalization, picture
+from seewhy.report.picture import picture
 from seewhy.report.words import answer_value, evidence, hide_line, probability, quantity
 
 
@@ -49,16 +49,6 @@ def test_evidence_of_maps_without_any(make):
     assert "zero everywhere" in evidence(report, 2)
     against = replace(report.answers[1], heatmap=-report.answers[1].heatmap, concentration=None, where="")
     assert evidence(make(signed=True, answers=(report.answers[0], against)), 1) == "Nothing on the map speaks for it."
-
-
-def test_the_end_of_the_scale_is_called_what_it_is(make):
-    report = make()
-    assert normalization(report) == "the maximum over all maps of this photo"
-    assert normalization(make(answers=report.answers[:1])) == "the maximum of this map"
-    assert normalization(make(limit=2 * report.limit)) == "a limit shared by all maps of this photo"
-    assert normalization(make(limit=0.9 * report.limit)) == "a limit shared by all maps of this photo"
-    assert normalization(make(limit=1.05 * report.limit)) == "the maximum over all maps of this photo"
-    assert normalization(make(signed=True)) == "the largest magnitude over all maps of this photo"
 
 
 def test_the_picture_shows_the_map_of_the_chosen_answer(make):

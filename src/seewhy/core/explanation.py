@@ -83,6 +83,26 @@ class Explanation:
         """Unit of the map's values, which not every method gives in units of the score."""
         return self.method.map_unit.format(unit=self.unit)
 
+    def scale_end(self, index: int = 0) -> float:
+        """Return the magnitude at which a colour scale for one image should end.
+
+        That is the map's largest magnitude on the grid of a layer. At pixel resolution it is the 99.5th percentile: single
+        pixels may be a hundred times as large as all others, and a scale that ends at them shows nothing else.
+        """
+        magnitudes = self.heatmap[index].abs().flatten()
+        largest = float(magnitudes.max())
+        if self.method.resolution == "layer":
+            return largest
+        count = max(1, round(0.005 * len(magnitudes)))
+        return float(magnitudes.topk(count).values[-1]) or largest
+
+    @property
+    def scale_words(self) -> str:
+        """What the end of the colour scale is, in words."""
+        if self.method.resolution == "input":
+            return "the 99.5th percentile"
+        return "the largest magnitude" if self.method.signed else "the maximum"
+
     def at(self, size: tuple[int, ...]) -> Float[Tensor, "b *resized"]:
         """Return the heatmap resized to `size` in pixels: interpolated, not rescaled."""
         return resize(self.heatmap, size)
@@ -129,8 +149,13 @@ class Explanation:
         return picture, self.in_source(index, size).float().cpu().numpy()
 
     def _labels(self, index: int) -> dict[str, Any]:
-        title = f"{self.targets[index]} · {self.method.title}"
-        return {"signed": self.method.signed, "unit": self.map_unit, "title": title}
+        return {
+            "signed": self.method.signed,
+            "unit": self.map_unit,
+            "title": f"{self.targets[index]} · {self.method.title}",
+            "limit": self.scale_end(index) or None,
+            "normalization": f"{self.scale_words} of this map",
+        }
 
     def summary(self) -> dict[str, Any]:
         """Return everything but the maps as plain values, ready for JSON."""

@@ -18,8 +18,10 @@ from seewhy.ops.filters import gaussian_blur
 from seewhy.targets import ClassScore
 
 Outcome = Literal["passes", "unclear", "fails"]
+STEPS = 8
+"""Places along a side to which a control area may be moved."""
 COARSE = 32
-"""Cells along a side of the grid on which control areas are placed."""
+"""Cells along a side of the grid on which overlaps are measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,21 +155,23 @@ def control_areas(area: Bool[Tensor, "h w"], count: int) -> Bool[Tensor, "n h w"
     Areas that are pushed over an edge come in again at the opposite one, so that each keeps its size. The choice is greedy
     and fixed: each next area overlaps least with the first one and with those chosen before.
     """
-    shapes = _turned(area)
-    height, width = area.shape
-    shifts = [(round(height * i / 8), round(width * j / 8)) for i in range(8) for j in range(8)]
-    candidates = torch.stack([shape.roll(shift, (0, 1)) for shape in shapes for shift in shifts])
-    coarse = F.adaptive_avg_pool2d(candidates[:, None].float(), min(COARSE, height, width)).flatten(1)
-    size = coarse[0].square().sum().clamp_min(1e-12)
-    overlap = coarse @ coarse[0] / size  # 1 for the area itself
+    shapes = torch.stack(_turned(area))
+    coarse = F.adaptive_avg_pool2d(shapes[:, None].float(), COARSE)[:, 0]
+    places = [(i, j) for i in range(STEPS) for j in range(STEPS)]
+    step = COARSE // STEPS
+    moved = torch.stack([coarse.roll((i * step, j * step), (1, 2)) for i, j in places]).flatten(2)  # (places, shapes, n)
+    candidates = moved.flatten(0, 1)
+    size = candidates[0].square().sum().clamp_min(1e-12)
+    overlap = candidates @ candidates[0] / size  # 1 for the area itself
     crowded = torch.zeros_like(overlap)
-    chosen: list[int] = []
+    chosen: list[Tensor] = []
     for _ in range(count):
         best = int((overlap + 0.5 * crowded / max(1, len(chosen))).argmin())
-        chosen.append(best)
-        crowded += coarse @ coarse[best] / size
+        (i, j), shape = places[best // len(shapes)], shapes[best % len(shapes)]
+        chosen.append(shape.roll((round(area.shape[0] * i / STEPS), round(area.shape[1] * j / STEPS)), (0, 1)))
+        crowded += candidates @ candidates[best] / size
         crowded[best] = torch.inf
-    return candidates[chosen]
+    return torch.stack(chosen)
 
 
 def _turned(area: Bool[Tensor, "h w"]) -> list[Bool[Tensor, "h w"]]:

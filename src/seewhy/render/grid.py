@@ -28,7 +28,7 @@ def grid(
 ) -> Image.Image:
     """Draw the maps of several methods (rows) for several classes (columns) over one photo.
 
-    Each row is divided by its largest magnitude over all classes, so that classes can be compared within a row, and
+    Each row is divided by the 99.5th percentile of its magnitudes, the largest over all classes, so that classes can be compared within a row, and
     methods by where they point; values of two methods have no common unit.
 
     Args:
@@ -62,7 +62,7 @@ def grid(
 def _row(
     picture: Image.Image, name: str, maps: Sequence[Heatmap], cell: tuple[int, int], *, signed: bool, photo: bool
 ) -> Image.Image:
-    limit = max(scale_end(heatmap, None, signed=signed) for heatmap in maps)
+    limit = max(_end(heatmap, signed=signed) for heatmap in maps)
     left = _label_width(cell)
     label = panel([(name, _TEXT, INK)], left, _GAP, limit=4)
     line = Image.new("RGB", (left + (len(maps) + photo) * (cell[0] + _GAP), cell[1]), PAPER)
@@ -80,6 +80,13 @@ def _row(
     return line
 
 
+def _end(heatmap: Heatmap, *, signed: bool) -> float:
+    """Return the 99.5th percentile of a map's magnitudes, or the largest one where that is zero."""
+    largest = scale_end(heatmap, None, signed=signed)
+    seen = np.abs(heatmap[np.isfinite(heatmap)])
+    return float(np.percentile(seen, 99.5)) or largest
+
+
 def _header(names: Sequence[str], cell: tuple[int, int], width: int) -> Image.Image:
     """Draw the names of the columns, each wrapped to its column and standing on the line below."""
     font = face(_TEXT, "".join(names))
@@ -95,7 +102,7 @@ def _header(names: Sequence[str], cell: tuple[int, int], width: int) -> Image.Im
 
 
 def _scale(width: int, *, signed: bool) -> Image.Image:
-    note = "share of the method's maximum over these classes"
+    note = "share of the method's 99.5th percentile over these classes"
     ends = ("-1  against", "0", "for  +1") if signed else ("0", "0.5", "1")
     kind = "signed methods: " if signed else "unsigned methods: "
     drawn = bar(min(width, 520), _TEXT, signed=signed, limit=1.0, ends=ends, notes=(kind + note,))

@@ -28,7 +28,12 @@ def numbers(report: PhotoReport) -> dict[str, Any]:
             "method": report.method,
             "layer": report.layer,
             "source": report.source,
-            "map": {"signed": report.signed, "unit": report.unit, "limit": report.limit},
+            "map": {
+                "signed": report.signed,
+                "unit": report.unit,
+                "limit": report.limit,
+                "normalization": report.normalization,
+            },
             "score_unit": report.score_unit,
             "chosen": report.chosen,
             "answers": [_answer(answer) for answer in report.answers],

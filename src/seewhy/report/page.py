@@ -18,7 +18,6 @@ from seewhy.report.axis import axis
 from seewhy.report.images import DETAILS, Detail, channel_uri, gradient, map_uri, path, photo_uri
 from seewhy.report.numbers import numbers
 from seewhy.report.photo import Answer, ChannelFinding, HideTest, PhotoReport
-from seewhy.report.picture import normalization
 from seewhy.report.words import alternative, answer_value, evidence, probability, quantity
 
 LARGEST = 300_000
@@ -74,7 +73,7 @@ def _content(report: PhotoReport, detail: Detail) -> dict[str, Any]:
         "answers": [_answer(report, index, detail) for index in range(len(report.answers))],
         "rows": _rows(report),
         "gradient": gradient(signed=report.signed, limit=report.limit),
-        "normalization": normalization(report),
+        "normalization": report.normalization,
         "test": _test(report.hide_test, detail) if report.hide_test else None,
         "channels": [_channel(report, channel, detail) for channel in report.channels],
         "provenance": _flat(numbers(report)["provenance"]),

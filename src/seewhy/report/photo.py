@@ -78,7 +78,7 @@ class PhotoReport:
         top: names and probabilities of the top classes, also those without a map.
         signed: negative values of the maps are evidence against.
         unit: unit of the map's values; `score_unit`: unit of the answers' scores ("logit" ...).
-        limit: value at the end of the colour scale, shared by all maps of this photo.
+        limit: value at the end of the colour scale, shared by all maps of this photo; `normalization` says what it is, in words.
         hide_test: None where it was not run.
         channels: the strongest channels of the layer; empty where not asked; `channels_share` is what they carry together.
         cost: passes, in words, for the map and for the tests.
@@ -101,6 +101,7 @@ class PhotoReport:
     unit: str
     score_unit: str
     limit: float
+    normalization: str
     hide_test: HideTest | None
     channels: tuple[ChannelFinding, ...] = ()
     channels_share: float | None = None
