@@ -382,3 +382,63 @@ def test_a_class_for_each_image_stays_with_its_image_in_blocks_of_any_size(model
 def test_classes_for_another_number_of_images(model, images, rows):
     with pytest.raises(seewhy.TargetError, match="4 classes for 3 images"):
         seewhy.Session(model, rows=rows).explain(images, ClassScore((0, 1, 2, 3)))
+
+
+def test_a_part_whose_first_output_is_not_what_the_answer_comes_by(cnn, images):
+    class Trunk(nn.Module):
+        """Gives the map, and beside it the pooled map that the classifier takes, as networks of transformers do."""
+
+        def __init__(self):
+            super().__init__()
+            self.inner = cnn
+
+        def forward(self, x):
+            x = self.inner.stem(x)
+            x = self.inner.act(self.inner.down(x + self.inner.body(x)))
+            return x, x.mean(dim=(2, 3))
+
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.trunk = Trunk()
+
+        def forward(self, x):
+            return self.trunk.inner.head(self.trunk(x)[1])
+
+    session = seewhy.Session(Whole())
+    explanation = session.explain(images, 0)
+    assert explanation.method.layer == "trunk.inner.act"
+    assert session.cost == seewhy.Cost(3, 3)
+    torch.testing.assert_close(explanation.heatmap, seewhy.Session(cnn).explain(images, 0).heatmap)
+
+
+def test_weights_are_laid_out_for_the_passes_and_the_user_s_stay(cnn, images):
+    before = {name: value.stride() for name, value in cnn.named_parameters()}
+    session = seewhy.Session(cnn)
+    session.explain(images, 0)
+    assert session.network.module.down.weight.is_contiguous(memory_format=torch.channels_last)
+    assert {name: value.stride() for name, value in cnn.named_parameters()} == before
+
+
+def test_a_kernel_of_one_pixel_is_laid_out_without_a_copy():
+    network = nn.Sequential(nn.Conv2d(3, 5, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    session = seewhy.Session(network)
+    session.explain(torch.randn(1, 3, 4, 4), 0)
+    assert session.network.module[0].weight.data_ptr() == network[0].weight.data_ptr()
+
+
+def test_a_network_that_cannot_take_channels_last_gets_its_weights_back(images):
+    class Viewing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 5, 3)
+            self.pool = nn.AdaptiveAvgPool2d(2)
+            self.line = nn.Linear(20, 2)
+
+        def forward(self, x):
+            return self.line(self.pool(self.conv(x)).view(len(x), -1))
+
+    network = seeded(Viewing())
+    session = seewhy.Session(network)
+    session.explain(images, 0)
+    assert session.network.module.conv.weight.data_ptr() == network.conv.weight.data_ptr()

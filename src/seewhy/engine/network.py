@@ -21,6 +21,7 @@ from seewhy.engine.model import Model, laid_out
 from seewhy.engine.recording import NOTHING, layer_of, split_call, watching
 from seewhy.engine.twin import borrowed, lay_channels_last, refuse_mixed_rows, twin, unwrapped
 from seewhy.errors import GradientError, LayerError, ModelError, SeewhyError, ShapeError
+from seewhy.ops.finite import all_finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +135,7 @@ class Network:
             )
         if len(inputs) == 0:
             raise ShapeError("there are no images in the batch")
-        if not torch.isfinite(inputs).all():
+        if not all_finite(inputs):
             raise ShapeError("the input holds NaN or infinity; check how it was read and normalized")
         with torch.inference_mode(mode=False):
             inputs = inputs.detach().to(device=self.weight.device, dtype=self.weight.dtype)
@@ -335,7 +336,7 @@ def _check_answer(output: Tensor, rows: int) -> None:
 
 
 def _check_finite(score: Float[Tensor, " b"]) -> None:
-    if not torch.isfinite(score).all():
+    if not all_finite(score):
         bad = ", ".join(str(row) for row in (~torch.isfinite(score)).nonzero()[:, 0].tolist())
         raise ModelError(
             f"the network gives NaN or infinity for image {bad} of the batch; check its weights, the input and the precision"

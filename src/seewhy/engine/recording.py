@@ -1,7 +1,7 @@
 """Watch layers during one forward pass, and start the graph no earlier than it is needed."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -45,15 +45,15 @@ def split_call(name: str) -> tuple[str, int | None]:
 def layer_of(network: nn.Module, name: str) -> nn.Module:
     """Return the module called `name`; raise `LayerError` with the nearest names."""
     base, _ = split_call(name)
-    modules: dict[str, nn.Module] = dict(network.named_modules())
-    if base not in modules or not base:
-        near = nearest(base, [known for known in modules if known])
-        raise LayerError(
-            f"no layer {base!r} in {type(network).__name__}"
-            + (f"; nearest: {near}" if near else "")
-            + "; `seewhy layers` lists them all"
-        )
-    return modules[base]
+    with suppress(AttributeError):
+        if base:
+            return network.get_submodule(base)
+    near = nearest(base, [known for known, _ in network.named_modules() if known])
+    raise LayerError(
+        f"no layer {base!r} in {type(network).__name__}"
+        + (f"; nearest: {near}" if near else "")
+        + "; `seewhy layers` lists them all"
+    )
 
 
 NOTHING: Mapping[str, Tensor] = MappingProxyType({})

@@ -21,6 +21,7 @@ from seewhy.engine.model import Model
 from seewhy.engine.network import Network
 from seewhy.engine.probe import Block, NetworkProbe, Question
 from seewhy.errors import MethodError, SeewhyError, ShapeError
+from seewhy.ops.finite import all_finite
 from seewhy.version import __version__
 
 
@@ -183,7 +184,7 @@ def _stacked(samples: Sequence[Sample]) -> Tensor:
 
 
 def _check_map(heatmap: Tensor, method: Method) -> None:
-    if not torch.isfinite(heatmap).all():
+    if not all_finite(heatmap):
         bad = ", ".join(str(row) for row in (~torch.isfinite(heatmap.flatten(1))).any(dim=1).nonzero()[:, 0].tolist())
         raise MethodError(
             f"{method.key}: the map of image {bad} holds NaN or infinity, and is not drawn; check weights and precision, or choose another method"

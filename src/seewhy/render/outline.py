@@ -32,7 +32,7 @@ def strongest(heatmap: Float[np.ndarray, "h w"], share: float = 0.2) -> Bool[np.
     if count == 0:
         return np.zeros(heatmap.shape, dtype=bool)
     least = np.partition(flat, -count)[-count]  # the smallest value that may be marked
-    marked = flat > least
+    marked: Bool[np.ndarray, " n"] = flat > least
     marked[np.flatnonzero(flat == least)[: count - int(marked.sum())]] = True
     return (marked & (flat > 0)).reshape(heatmap.shape)
 
