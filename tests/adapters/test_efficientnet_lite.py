@@ -22,7 +22,7 @@ def test_weights_that_are_not_the_expected_ones(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.slow
 def test_sixty_pictures_of_sixty_classes(data: Path) -> None:
-    """49 of 60 (81.7 %) on these pictures; 75.5 % is published for all 50,000 of the validation set."""
+    """51 of 60 (85 %) on these pictures, 49 where they are resized to whole pixels before the crop; 75.5 % is published for all 50,000 of the validation set."""
     model = seewhy.load_model("efficientnet-lite0")
     identities = [
         row.split(" ", 1)[0] for row in (data / "imagenet_classes.txt").read_text(encoding="utf-8").splitlines()
@@ -35,4 +35,4 @@ def test_sixty_pictures_of_sixty_classes(data: Path) -> None:
         for index, file in zip(predicted, files, strict=True)
     )
     assert len(files) == 60
-    assert right >= 48
+    assert right >= 50

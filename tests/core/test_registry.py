@@ -29,6 +29,7 @@ def facts(**changes: object) -> dict[str, object]:
 
 @pytest.fixture
 def clean(monkeypatch):
+    assert "grad-cam" in seewhy.methods()
     monkeypatch.setattr(registry, "_METHODS", dict(registry._METHODS))
 
 

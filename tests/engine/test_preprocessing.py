@@ -7,7 +7,7 @@ from PIL import Image
 from torch import nn
 
 import seewhy
-from seewhy.engine.preprocessing import fitted, prepare
+from seewhy.engine.preprocessing import centred, fitted, prepare
 
 SOURCES = [(300, 500), (500, 300), (333, 222), (256, 256), (40, 700), (1001, 997), (64, 48)]
 
@@ -110,3 +110,9 @@ def test_a_network_of_other_channels_is_told_how() -> None:
 def test_settings_that_do_not_exist(field: dict) -> None:
     with pytest.raises(seewhy.ConfigError):
         seewhy.Model(nn.Identity(), size=8, mean=0.0, std=1.0, **field)
+
+
+def test_a_window_that_is_cut_out_first():
+    geometry = centred((375, 500), (224, 224), 0.875)
+    side = 375 * 0.875
+    assert geometry.window == pytest.approx(((375 - side) / 2, (500 - side) / 2, (375 + side) / 2, (500 + side) / 2))

@@ -143,8 +143,9 @@ def efficientnet_lite0() -> Model:
         size=224,
         mean=127 / 255,
         std=128 / 255,
-        labels=labels(),
         crop=0.875,
+        crop_first=True,
+        labels=labels(),
         layer="head",
         name="efficientnet-lite0",
     )

@@ -86,21 +86,21 @@ class Explanation:
     def scale_end(self, index: int = 0) -> float:
         """Return the magnitude at which a colour scale for one image should end.
 
-        That is the map's largest magnitude on the grid of a layer. At pixel resolution it is the 99.5th percentile: single
+        That is the map's largest magnitude on the grid of a layer. At pixel resolution it is the 99th percentile: single
         pixels may be a hundred times as large as all others, and a scale that ends at them shows nothing else.
         """
         magnitudes = self.heatmap[index].abs().flatten()
         largest = float(magnitudes.max())
         if self.method.resolution == "layer":
             return largest
-        count = max(1, round(0.005 * len(magnitudes)))
+        count = max(1, round(0.01 * len(magnitudes)))
         return float(magnitudes.topk(count).values[-1]) or largest
 
     @property
     def scale_words(self) -> str:
         """What the end of the colour scale is, in words."""
         if self.method.resolution == "input":
-            return "the 99.5th percentile"
+            return "the 99th percentile"
         return "the largest magnitude" if self.method.signed else "the maximum"
 
     def at(self, size: tuple[int, ...]) -> Float[Tensor, "b *resized"]:

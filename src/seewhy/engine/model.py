@@ -30,6 +30,8 @@ class Model:
         channels: "rgb" (default), "bgr", or "grey" for one channel.
         fit: how a picture is fitted: "crop" (resize, cut the centre out), "pad" (letterbox, whole picture) or "squash".
         crop: share of the resized shorter side that the centre crop keeps: 224 of 256 is 0.875. Also after "squash".
+        crop_first: cut the centre out of the source, then resize it, as TensorFlow's networks were trained; by default the picture is
+            resized to whole pixels first, as torchvision and transformers do.
         interpolation: "bicubic", "bilinear", "lanczos" or "nearest".
         output: where the answer is if the network returns several things: a key, an index, or a function.
         layer: the layer that methods look at; found by itself if None.
@@ -46,6 +48,7 @@ class Model:
     channels: Channels = "rgb"
     fit: Fit = "crop"
     crop: float = 1.0
+    crop_first: bool = False
     interpolation: Interpolation = "bicubic"
     output: Picker | None = None
     layer: str | None = None

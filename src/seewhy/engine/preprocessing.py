@@ -18,6 +18,14 @@ RESAMPLING = {
 }
 
 
+def centred(source: tuple[int, int], size: tuple[int, int], crop: float) -> Geometry:
+    """Return the window of a source (h, w) that is cut out of its centre before it is resized: `crop` of the largest in proportion."""
+    scale = crop * min(source[0] / size[0], source[1] / size[1])  # source pixels per input pixel
+    height, width = scale * size[0], scale * size[1]
+    top, left = (source[0] - height) / 2, (source[1] - width) / 2
+    return Geometry(source, (top, left, top + height, left + width), size)
+
+
 def fitted(source: tuple[int, int], size: tuple[int, int], fit: Fit, crop: float = 1.0) -> Geometry:
     """Return which window of a source (h, w) becomes an input of `size` (h, w).
 
@@ -86,7 +94,10 @@ def window_of(picture: Image.Image, size: tuple[int, int], model: Model, fit: Fi
         raise ConfigError(f"fit is 'crop', 'pad' or 'squash', got {fit!r}")
     if not picture.width or not picture.height:
         raise DataError(f"the picture is {picture.width} x {picture.height}: it has no pixels")
-    return fitted((picture.height, picture.width), size, fit or model.fit, model.crop)
+    source, fit = (picture.height, picture.width), fit or model.fit
+    if fit == "crop" and model.crop_first:
+        return centred(source, size, model.crop)
+    return fitted(source, size, fit, model.crop)
 
 
 def resample(picture: Image.Image, geometry: Geometry, model: Model) -> Float[Tensor, "c h w"]:

@@ -28,7 +28,7 @@ def grid(
 ) -> Image.Image:
     """Draw the maps of several methods (rows) for several classes (columns) over one photo.
 
-    Each row is divided by the 99.5th percentile of its magnitudes, the largest over all classes, so that classes can be compared within a row, and
+    Each row is divided by the 99th percentile of its magnitudes, the largest over all classes, so that classes can be compared within a row, and
     methods by where they point; values of two methods have no common unit.
 
     Args:
@@ -81,10 +81,10 @@ def _row(
 
 
 def _end(heatmap: Heatmap, *, signed: bool) -> float:
-    """Return the 99.5th percentile of a map's magnitudes, or the largest one where that is zero."""
+    """Return the 99th percentile of a map's magnitudes, or the largest one where that is zero."""
     largest = scale_end(heatmap, None, signed=signed)
     seen = np.abs(heatmap[np.isfinite(heatmap)])
-    return float(np.percentile(seen, 99.5)) or largest
+    return float(np.percentile(seen, 99)) or largest
 
 
 def _header(names: Sequence[str], cell: tuple[int, int], width: int) -> Image.Image:
@@ -102,7 +102,7 @@ def _header(names: Sequence[str], cell: tuple[int, int], width: int) -> Image.Im
 
 
 def _scale(width: int, *, signed: bool) -> Image.Image:
-    note = "share of the method's 99.5th percentile over these classes"
+    note = "share of the method's 99th percentile over these classes"
     ends = ("-1  against", "0", "for  +1") if signed else ("0", "0.5", "1")
     kind = "signed methods: " if signed else "unsigned methods: "
     drawn = bar(min(width, 520), _TEXT, signed=signed, limit=1.0, ends=ends, notes=(kind + note,))
