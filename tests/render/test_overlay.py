@@ -166,9 +166,9 @@ class TestGrid:
 
     def test_bars_name_the_share_once_for_each_kind(self, words, monkeypatch):
         grid(PHOTO, self.rows, ["a", "b"], signed=[False, True])
-        notes = [line for line in words if "share of the method's 99.5th percentile over these classes" in line]
+        notes = [line for line in words if "share of the method's 99th percentile over these classes" in line]
         assert notes == [
-            f"{kind} methods: share of the method's 99.5th percentile over these classes" for kind in ("unsigned", "signed")
+            f"{kind} methods: share of the method's 99th percentile over these classes" for kind in ("unsigned", "signed")
         ]
         words.clear()
         grid(PHOTO, self.rows[:1], ["a", "b"], signed=[False])

