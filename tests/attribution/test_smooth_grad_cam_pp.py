@@ -45,5 +45,5 @@ def test_noise_is_relative_to_the_range_of_each_image(cnn, images):
 
 
 def test_refuses_settings_out_of_range():
-    with pytest.raises(seewhy.ConfigError, match="at least 1 sample"):
+    with pytest.raises(seewhy.ConfigError, match="samples of at least 1"):
         seewhy.method("smooth-grad-cam-pp", samples=0)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from seewhy.core.cost import Cost
 from seewhy.core.method import AUTO, Method, Source
 from seewhy.core.needs import Needs
 from seewhy.core.probe import Probe
@@ -56,10 +55,6 @@ class FEM(Method):
     def needs(self) -> Needs:
         """Return the activation of the layer."""
         return Needs(activations=frozenset({self.layer}))
-
-    def cost(self) -> Cost:
-        """Return one forward."""
-        return Cost(1)
 
     def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"]:
         """Return the heatmap."""

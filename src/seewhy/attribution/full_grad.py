@@ -6,7 +6,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seewhy.core.cost import Cost
 from seewhy.core.method import AUTO, Anatomy, Attribution, Method, Source
 from seewhy.core.needs import INPUT, Needs
 from seewhy.core.probe import Probe
@@ -66,10 +65,6 @@ class FullGrad(Method):
     def needs(self) -> Needs:
         """Return the gradient at the input and at each layer; it may be zero where the target does not depend on a layer."""
         return Needs(gradients=frozenset({INPUT, *self.layers}), lenient=frozenset(self.layers))
-
-    def cost(self) -> Cost:
-        """Return one forward and one whole backward."""
-        return Cost(1, 1)
 
     def attribute(self, probe: Probe) -> Attribution:
         """Return the heatmap, with what the terms leave of the score."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from seewhy.core.cost import Cost
 from seewhy.core.method import AUTO, Method, Source
 from seewhy.core.needs import Needs, at
 from seewhy.core.probe import Probe
@@ -49,10 +48,6 @@ class GradCAM(Method):
     def needs(self) -> Needs:
         """Return activation and gradient of the layer."""
         return at(self.layer)
-
-    def cost(self) -> Cost:
-        """Return one forward, and one backward down to the layer."""
-        return Cost(1, 1)
 
     def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"]:
         """Return the heatmap."""

@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seewhy.core.cost import Cost
 from seewhy.core.method import AUTO, Method, Source
 from seewhy.core.needs import Needs, at
 from seewhy.core.probe import Probe
@@ -64,10 +63,6 @@ class LayerCAM(Method):
     def needs(self) -> Needs:
         """Return activation and gradient of each layer."""
         return at(*self.layers)
-
-    def cost(self) -> Cost:
-        """Return one forward, and one backward down to the first layer."""
-        return Cost(1, 1)
 
     def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"]:
         """Return the heatmap."""

@@ -6,7 +6,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seewhy.core.cost import Cost
 from seewhy.core.method import AUTO, Method, Source
 from seewhy.core.needs import Needs
 from seewhy.core.probe import Probe
@@ -45,10 +44,6 @@ class RandomCAM(Method):
     def needs(self) -> Needs:
         """Return the activation of the layer."""
         return Needs(activations=frozenset({self.layer}))
-
-    def cost(self) -> Cost:
-        """Return one forward."""
-        return Cost(1)
 
     def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"]:
         """Return the heatmap."""

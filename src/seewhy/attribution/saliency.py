@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from seewhy.core.cost import Cost
 from seewhy.core.method import Method, Source
 from seewhy.core.needs import INPUT, Needs
 from seewhy.core.probe import Probe
@@ -38,10 +37,6 @@ class Saliency(Method):
     def needs(self) -> Needs:
         """Return the gradient at the input."""
         return Needs(gradients=frozenset({INPUT}))
-
-    def cost(self) -> Cost:
-        """Return one forward and one whole backward."""
-        return Cost(1, 1)
 
     def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"]:
         """Return the heatmap."""

@@ -5,19 +5,16 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from seewhy.core.cost import Cost
-from seewhy.core.method import Method, Source
-from seewhy.core.needs import Needs
+from seewhy.core.method import Source
+from seewhy.core.noisy import NoisyMethod
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
-from seewhy.errors import ConfigError
-from seewhy.ops.noise import noisy
 from seewhy.ops.streams import mean
 
 
 @register
 @dataclass(frozen=True)
-class SmoothGrad(Method):
+class SmoothGrad(NoisyMethod):
     """Average the gradient over noisy copies of the image, then take its largest magnitude over the channels.
 
     map = max_c |mean_i d score(x + e_i) / d x_c|, with e_i Gaussian of deviation noise * (max x - min x).
@@ -34,9 +31,6 @@ class SmoothGrad(Method):
         magnitude is taken after the mean, so gradients of opposite sign cancel; SmoothGrad Squared keeps them.
     """
 
-    samples: int = 50
-    noise: float = 0.15
-
     key = "smooth-grad"
     title = "SmoothGrad"
     family = "gradient"
@@ -46,21 +40,6 @@ class SmoothGrad(Method):
     source = Source("Smilkov et al. 2017, SmoothGrad", "1706.03825", "section 2")
     caution = "the gradient of a smoothed network: more noise looks cleaner and is not truer"
 
-    def __post_init__(self) -> None:
-        if self.samples < 1 or self.noise < 0:
-            raise ConfigError(
-                f"{self.key} wants samples of at least 1 and noise of at least 0, got {self.samples} and {self.noise}"
-            )
-
-    def needs(self) -> Needs:
-        """Return nothing: no gradient of the image itself is looked at."""
-        return Needs()
-
-    def cost(self) -> Cost:
-        """Return the image, which the target is bound on, and a forward and whole backward per sample."""
-        return Cost(1 + self.samples, self.samples)
-
     def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"]:
         """Return the heatmap."""
-        copies = noisy(probe.inputs, self.samples, self.noise, probe.generator())
-        return mean(probe.gradients(copies)).abs().amax(dim=1)
+        return mean(probe.gradients(self.copies(probe))).abs().amax(dim=1)

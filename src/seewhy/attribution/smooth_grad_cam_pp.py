@@ -5,19 +5,17 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from seewhy.core.cost import Cost
-from seewhy.core.method import AUTO, Method, Source
-from seewhy.core.needs import Needs, at
+from seewhy.core.method import AUTO, Source
+from seewhy.core.needs import at
+from seewhy.core.noisy import NoisyMethod
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
-from seewhy.errors import ConfigError
 from seewhy.ops.channels import plus_plus_weights, ratio, weighted_sum
-from seewhy.ops.noise import noisy
 
 
 @register
 @dataclass(frozen=True)
-class SmoothGradCAMPlusPlus(Method):
+class SmoothGradCAMPlusPlus(NoisyMethod):
     """Average the three derivatives that Grad-CAM++ uses, and the activation, over noisy copies of the image.
 
     map = relu(sum_k w_k A_k), w_k = sum_ij alpha_ij relu(D1_ij), alpha_ij = D2_ij / (2 D2_ij + sum_ab(A_ab) D3_ij), where D1, D2, D3 are the
@@ -37,9 +35,9 @@ class SmoothGradCAMPlusPlus(Method):
         ratio D3 / D2 count where they are positive, or the denominator could vanish.
     """
 
-    layer: str = AUTO
     samples: int = 8
     noise: float = 0.1
+    layer: str = AUTO
 
     key = "smooth-grad-cam-pp"
     title = "Smooth Grad-CAM++"
@@ -50,25 +48,10 @@ class SmoothGradCAMPlusPlus(Method):
     source = Source("Omeiza et al. 2019, Smooth Grad-CAM++", "1908.01224")
     caution = "drops what speaks against the target; explains noisy copies, which may be read as something else"
 
-    def __post_init__(self) -> None:
-        if self.samples < 1 or self.noise < 0:
-            raise ConfigError(
-                f"smooth-grad-cam-pp wants at least 1 sample and noise of at least 0, got {self.samples} and {self.noise}"
-            )
-
-    def needs(self) -> Needs:
-        """Return nothing of the shared pass: all passes are over noisy copies."""
-        return Needs()
-
-    def cost(self) -> Cost:
-        """Return the shared forward, and one forward and one backward down to the layer per copy."""
-        return Cost(1 + self.samples, self.samples)
-
     def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"]:
         """Return the heatmap."""
-        copies = noisy(probe.inputs, self.samples, self.noise, probe.generator())
         sums: list[Tensor] = []
-        for trace in probe.traces(copies, at(self.layer)):
+        for trace in probe.traces(self.copies(probe), at(self.layer)):
             gradient = trace.gradient[self.layer]  # (b, c, *spatial)
             terms = [trace.activation[self.layer], gradient, gradient**2, gradient**3]
             sums = [total + term for total, term in zip(sums, terms, strict=True)] if sums else terms

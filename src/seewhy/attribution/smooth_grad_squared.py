@@ -5,19 +5,16 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from seewhy.core.cost import Cost
-from seewhy.core.method import Method, Source
-from seewhy.core.needs import Needs
+from seewhy.core.method import Source
+from seewhy.core.noisy import NoisyMethod
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
-from seewhy.errors import ConfigError
-from seewhy.ops.noise import noisy
 from seewhy.ops.streams import mean
 
 
 @register
 @dataclass(frozen=True)
-class SmoothGradSquared(Method):
+class SmoothGradSquared(NoisyMethod):
     """Average the squared gradient over noisy copies of the image and sum over the channels.
 
     map = sum_c mean_i (d score(x + e_i) / d x_c)^2, with e_i Gaussian of deviation noise * (max x - min x).
@@ -34,9 +31,6 @@ class SmoothGradSquared(Method):
         Differs in: one noise pattern for all images of a batch.
     """
 
-    samples: int = 50
-    noise: float = 0.15
-
     key = "smooth-grad-squared"
     title = "SmoothGrad Squared"
     family = "gradient"
@@ -46,21 +40,6 @@ class SmoothGradSquared(Method):
     source = Source("Hooker et al. 2019, A Benchmark for Interpretability Methods", "1806.10758", "section 3")
     caution = "a square makes strong places stronger and weak ones vanish"
 
-    def __post_init__(self) -> None:
-        if self.samples < 1 or self.noise < 0:
-            raise ConfigError(
-                f"{self.key} wants samples of at least 1 and noise of at least 0, got {self.samples} and {self.noise}"
-            )
-
-    def needs(self) -> Needs:
-        """Return nothing: no gradient of the image itself is looked at."""
-        return Needs()
-
-    def cost(self) -> Cost:
-        """Return the image, which the target is bound on, and a forward and whole backward per sample."""
-        return Cost(1 + self.samples, self.samples)
-
     def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"]:
         """Return the heatmap."""
-        copies = noisy(probe.inputs, self.samples, self.noise, probe.generator())
-        return mean(gradient.square() for gradient in probe.gradients(copies)).sum(dim=1)
+        return mean(gradient.square() for gradient in probe.gradients(self.copies(probe))).sum(dim=1)

@@ -93,9 +93,12 @@ class Method(ABC):
     def needs(self) -> Needs:
         """Return what the method wants to see of the pass over the images themselves."""
 
-    @abstractmethod
     def cost(self) -> Cost | None:
-        """Return the passes per image, the shared one included; None where it depends on the image."""
+        """Return the passes per image, the shared one included; None where it depends on the image.
+
+        Unless a method says otherwise: the shared forward, and one backward where it wants gradients.
+        """
+        return Cost(1, 1 if self.needs().gradients else 0)
 
     @abstractmethod
     def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"] | Attribution:
