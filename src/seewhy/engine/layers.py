@@ -1,12 +1,10 @@
 """Which layers a network has, which of them have a spatial grid, and which one methods look at."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from seewhy.engine.grids import Grid, find_grid, places_in
@@ -37,6 +35,14 @@ class Layer:
     grid: Grid | None
 
 
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """All layers that ran, in the order in which they finished, and what each put out last."""
+
+    layers: list[Layer]
+    outputs: list[Tensor]
+
+
 @dataclass
 class _Seen:
     """What the survey keeps of one module."""
@@ -45,8 +51,8 @@ class _Seen:
     outputs: list[Tensor]
 
 
-def survey(network: nn.Module, run: Any, input_size: Sequence[int]) -> tuple[list[Layer], list[Tensor]]:
-    """Run the network once, on one image, and list its layers in the order in which they finish, with what each put out last."""
+def survey(network: nn.Module, run: Callable[[], object], input_size: Sequence[int]) -> Survey:
+    """Run the network once, on one image, and look at every layer."""
     seen: dict[str, _Seen] = {}
 
     def hook(name: str, module: nn.Module, args: Any, output: Any) -> Any:
@@ -74,19 +80,17 @@ def survey(network: nn.Module, run: Any, input_size: Sequence[int]) -> tuple[lis
         output = entry.outputs[-1]
         grid = find_grid(output, 1, input_size, entry.module, places) if output.dim() == 3 else grids[name]
         layers.append(Layer(name, type(entry.module).__name__, tuple(output.shape), len(entry.outputs), grid))
-    return layers, [entry.outputs[-1] for entry in seen.values()]
+    return Survey(layers, [entry.outputs[-1] for entry in seen.values()])
 
 
-def choose(
-    network: nn.Module, layers: Sequence[Layer], outputs: Sequence[Tensor], gradients: Sequence[Tensor | None]
-) -> str | None:
+def choose(network: nn.Module, seen: Survey, gradients: Sequence[Tensor | None]) -> str | None:
     """Choose the layer that methods look at: the last one with a grid at which the answer depends on the places; None if there is none.
 
     Pools and layers that pass on are left out, and so is everything that gives the very tensor that a pool gave. In a transformer
     only norms and blocks count, not the projections inside; after the last attention a class token no longer depends
     on the patches, which shows as a gradient of zero. Of several modules that give the same tensor, the outermost is named.
     """
-    modules = dict(network.named_modules())
+    modules, layers, outputs = dict(network.named_modules()), seen.layers, seen.outputs
     passed = {
         _identity(out) for layer, out in zip(layers, outputs, strict=True) if isinstance(modules[layer.name], _POOLS)
     }
@@ -109,41 +113,3 @@ def choose(
 
 def _identity(tensor: Tensor) -> tuple[int, tuple[int, ...]]:
     return tensor.data_ptr(), tuple(tensor.shape)
-
-
-def adds_constant(module: nn.Module) -> bool:
-    """Say whether a layer adds a constant to its output: a bias, the shift of a norm, the ceiling of a ReLU6."""
-    return isinstance(module, nn.Hardtanh) or _bias(module) is not None
-
-
-def constant(module: nn.Module, output: Tensor) -> Tensor:
-    """Return what a layer adds to its output beyond what is linear in its input, in a shape that broadcasts to the output.
-
-    Args:
-        module: a layer that adds a constant.
-        output: what it put out: (b, c, *spatial), or (b, n, c) where it has no grid.
-
-    For a convolution or a linear layer that is its bias; for a batch norm in eval mode it is bias - mean * weight / deviation; for a
-    ReLU6 it is 6 where it is saturated, since there the output does not follow the input.
-    """
-    if isinstance(module, nn.Hardtanh):
-        return output * ((output <= module.min_val) | (output >= module.max_val))
-    bias = _bias(module)
-    if bias is None:
-        return output.new_zeros(())
-    channels_last = output.dim() == 3 and output.shape[-1] == len(bias)
-    return bias.detach().to(output).view(-1, *[1] * (0 if channels_last else output.dim() - 2))
-
-
-def _bias(module: nn.Module) -> Float[Tensor, " c"] | None:
-    """Return the constant per channel that an affine layer adds; None for any other layer."""
-    if (
-        isinstance(module, nn.modules.batchnorm._BatchNorm)
-        and module.running_mean is not None
-        and module.running_var is not None
-    ):
-        scale = torch.rsqrt(module.running_var + module.eps)
-        scale = scale if module.weight is None else scale * module.weight
-        shift = -module.running_mean * scale
-        return shift if module.bias is None else shift + module.bias
-    return module.bias if isinstance(module, (nn.modules.conv._ConvNd, nn.Linear)) else None

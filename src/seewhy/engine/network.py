@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -12,72 +11,17 @@ from torch import Tensor, nn
 
 from seewhy.core.cost import Cost
 from seewhy.core.needs import INPUT, Needs
-from seewhy.core.target import BoundTarget
-from seewhy.core.trace import Reading, Trace
+from seewhy.core.trace import Reading
+from seewhy.engine.anatomy import Anatomy, sample_of
 from seewhy.engine.chunking import Tuner
-from seewhy.engine.grids import NOWHERE, Grid, find_grid, places_in
-from seewhy.engine.layers import Layer, adds_constant, choose, survey
+from seewhy.engine.grids import NOWHERE, Grid, find_grid
+from seewhy.engine.layers import Layer
 from seewhy.engine.model import Model, laid_out
-from seewhy.engine.recording import NOTHING, layer_of, split_call, watching
+from seewhy.engine.passes import Pass, on_grid
+from seewhy.engine.recording import NOTHING, layer_of, watching
 from seewhy.engine.twin import borrowed, lay_channels_last, refuse_mixed_rows, twin, unwrapped
-from seewhy.errors import GradientError, LayerError, ModelError, SeewhyError, ShapeError
+from seewhy.errors import ModelError, SeewhyError, ShapeError
 from seewhy.ops.finite import all_finite
-
-
-@dataclass(frozen=True, eq=False)
-class Pass:
-    """One forward pass with its graph: it may be read, and differentiated for any number of targets."""
-
-    inputs: Float[Tensor, "b c *spatial"]
-    reading: Reading
-    nodes: Mapping[str, Tensor]
-    grids: Mapping[str, Grid | None]
-    needs: Needs
-
-    def trace(self, bound: BoundTarget, *, last: bool = False) -> Trace:
-        """Score the pass with a bound target and go back to the places where gradients are wanted.
-
-        Args:
-            bound: the target.
-            last: nothing else will be asked, so each part of the graph is let go as soon as it has been gone through.
-
-        Raises:
-            ModelError: a score is NaN or infinite.
-            GradientError: the score does not depend on a place where a gradient is wanted.
-        """
-        with torch.inference_mode(mode=False), torch.set_grad_enabled(bool(self.needs.gradients)):
-            score = bound(self.reading)
-            _check_finite(score)
-            gradient = self._gradients(score, keep=not last) if self.needs.gradients else {}
-        return Trace(
-            inputs=upcast(self.inputs.detach()),
-            output=self.reading.output.detach(),
-            score=upcast(score.detach()),
-            activation={name: upcast(value.detach()) for name, value in self.reading.activation.items()},
-            gradient=gradient,
-            raw={name: node.detach() for name, node in self.nodes.items() if name != INPUT},
-            gridless=frozenset(name for name, grid in self.grids.items() if grid is None),
-        )
-
-    def _gradients(self, score: Float[Tensor, " b"], *, keep: bool) -> dict[str, Tensor]:
-        names = sorted(self.needs.gradients)
-        if not score.requires_grad:
-            raise GradientError(
-                f"no gradient goes from the target to {', '.join(names)}: the target does not depend on it, or the network cuts the graph"
-            )
-        found = torch.autograd.grad(
-            score.sum(), [self.nodes[name] for name in names], retain_graph=keep, allow_unused=True
-        )
-        gradients = {}
-        for name, gradient in zip(names, found, strict=True):
-            if gradient is None and name not in self.needs.lenient:
-                raise GradientError(
-                    f"the target does not depend on {name!r}: no gradient comes back to it; choose an earlier layer or another target"
-                )
-            known = torch.zeros_like(self.nodes[name]) if gradient is None else gradient
-            grid = self.grids.get(name)
-            gradients[name] = upcast(known if grid is None else grid.apply(known))
-        return gradients
 
 
 class Network:
@@ -100,9 +44,6 @@ class Network:
         self._lock = threading.RLock()
         self._format = torch.contiguous_format
         self._settled = self._draws = False
-        self._found: dict[tuple[int, ...], str] = {}
-        self._places: dict[tuple[int, ...], frozenset[tuple[int, ...]]] = {}
-        self._biased: dict[tuple[int, ...], tuple[str, ...]] = {}
         if model.module.training:
             self.notes += ("the network was in train mode; it is explained in eval mode",)
         try:
@@ -117,6 +58,7 @@ class Network:
                     "a network that cannot be copied can only be explained on the device where it is; leave device out"
                 )
             self.module = self.module.to(device)
+        self._anatomy = Anatomy(self.module, self._run, model.title, model.layer)
 
     @cached_property
     def weight(self) -> Tensor:
@@ -208,29 +150,22 @@ class Network:
             torch.set_grad_enabled(from_input),
             watching(self.module, needs.activations, needs.gradients - {INPUT}, put) as watch,
         ):
-            output = self.model.pick(self.module(self._arranged(leaf)))
+            output = self._run(leaf)
             _check_answer(output, len(inputs))
             nodes = {name: watch.of(name) for name in needs.layers}
-            grids = {name: self._grid(name, value, inputs) for name, value in nodes.items()}
-            seen = {
-                name: value if (grid := grids[name]) is None else grid.apply(value) for name, value in nodes.items()
-            }
-        if tuple(inputs.shape[1:]) not in self._places and any(value.dim() == 3 for value in nodes.values()):
-            self._survey(inputs[:1])
-            return self._once(inputs, needs, put)
+        grids = {name: self._grid(name, value, inputs) for name, value in nodes.items()}
+        with torch.set_grad_enabled(bool(needs.gradients)):
+            seen = {name: on_grid(value, grids[name]) for name, value in nodes.items()}
         return Pass(inputs, Reading(output, seen), nodes | ({INPUT: leaf} if from_input else {}), grids, needs)
 
     def _grid(self, name: str, value: Tensor, inputs: Tensor) -> Grid | None:
-        """Find the grid of what a layer put out; that of tokens must be one that the network's maps have, once they are known."""
-        places = self._places.get(tuple(inputs.shape[1:]), NOWHERE)
+        """Find the grid of what a layer put out; that of tokens must be one that the network's maps have."""
+        places = self._anatomy.places(inputs) if value.dim() == 3 else NOWHERE
         return find_grid(value, len(inputs), inputs.shape[2:], layer_of(self.module, name), places)
 
-    def _survey(self, inputs: Float[Tensor, "1 c *spatial"]) -> list[Layer]:
-        """List the layers that run on inputs of this size."""
-        with self._running(), self._explained(inputs), torch.no_grad(), torch.random.fork_rng(devices=[]):
-            layers, _ = survey(self.module, lambda: self.module(self._arranged(inputs)), inputs.shape[2:])
-        self._places[tuple(inputs.shape[1:])] = places_in(layer.grid for layer in layers)
-        return layers
+    def _run(self, inputs: Tensor) -> Tensor:
+        """Call the twin and return its answer."""
+        return self.model.pick(self.module(self._arranged(inputs)))
 
     def _arranged(self, inputs: Tensor) -> Tensor:
         if inputs.dim() == 4 and self._format is not torch.contiguous_format:
@@ -262,66 +197,20 @@ class Network:
             self.spent += cost
 
     def layers(self, input_size: tuple[int, ...], channels: int = 3) -> tuple[list[Layer], str | None]:
-        """List the layers in the order in which they finish, and name the one that methods look at; None where none has a grid
-        on which the answer depends.
-        """
-        generator = torch.Generator().manual_seed(0)
-        inputs = self.accept(torch.randn(1, channels, *input_size, generator=generator))
-        answer: list[Tensor] = []
-        with self._running(), self._explained(inputs), torch.enable_grad(), torch.random.fork_rng(devices=[]):
-            leaf = inputs.clone().requires_grad_()
-            layers, outputs = survey(
-                self.module, lambda: answer.append(self.model.pick(self.module(self._arranged(leaf)))), input_size
-            )
-            weights = torch.randn(answer[0].shape, generator=generator).to(answer[0].device)
-            score = (answer[0].float() * weights).sum()
-            if not torch.isfinite(score):
-                raise ModelError(
-                    "the network answers a random input with NaN or infinity; check its weights and the precision"
-                )
-            wanted = [
-                out for layer, out in zip(layers, outputs, strict=True) if layer.grid is not None and out.requires_grad
-            ]
-            found = torch.autograd.grad(score, wanted, allow_unused=True) if wanted and score.requires_grad else ()
-        self._places[channels, *input_size] = places_in(layer.grid for layer in layers)
-        by_tensor = {id(out): gradient for out, gradient in zip(wanted, found, strict=False)}
-        gradients = [by_tensor.get(id(out)) for out in outputs]
-        return layers, self.model.layer or choose(self.module, layers, outputs, gradients)
+        """List the layers in the order in which they finish on inputs of this size, and name the one that methods look at, if any."""
+        inputs = self.accept(sample_of((channels, *input_size)))
+        with self._running(), self._explained(inputs):
+            return self._anatomy.layers(inputs)
 
     def target_layer(self, inputs: Float[Tensor, "b c *spatial"]) -> str:
-        """Return the layer that methods look at: the model's own, or the one that is found on inputs of this size."""
-        if self.model.layer is not None:
-            layer_of(self.module, self.model.layer)
-            return self.model.layer
-        key = tuple(inputs.shape[1:])
-        with self._lock:
-            if key not in self._found:
-                found = self.layers(key[1:], key[0])[1]
-                if found is None:
-                    raise LayerError(
-                        f"no layer of {self.model.title} has a spatial grid on which the answer depends, for inputs of "
-                        f"{' x '.join(map(str, key[1:]))}; `seewhy layers` lists them, and methods that look at the input need none"
-                    )
-                self._found[key] = found
-            return self._found[key]
+        """Return the layer that methods look at; raise `LayerError` where there is none."""
+        with self._running(), self._explained(inputs):
+            return self._anatomy.target_layer(inputs)
 
     def biased_layers(self, inputs: Float[Tensor, "b c *spatial"]) -> tuple[str, ...]:
-        """Return the layers that run on inputs of this size and add a constant to their output, in the order in which they finish.
-
-        A layer that runs several times is named call by call: "conv#0", "conv#1".
-        """
-        key = tuple(inputs.shape[1:])
-        with self._lock:
-            if key not in self._biased:
-                self._biased[key] = self._find_biased(inputs[:1])
-            return self._biased[key]
-
-    def _find_biased(self, inputs: Float[Tensor, "1 c *spatial"]) -> tuple[str, ...]:
-        names: list[str] = []
-        for layer in self._survey(inputs):
-            if adds_constant(layer_of(self.module, layer.name)):
-                names += [layer.name] if layer.runs == 1 else [f"{layer.name}#{call}" for call in range(layer.runs)]
-        return tuple(names)
+        """Return the layers that run and add a constant to their output, in the order in which they finish."""
+        with self._running(), self._explained(inputs):
+            return self._anatomy.biased_layers(inputs)
 
 
 def _check_answer(output: Tensor, rows: int) -> None:
@@ -332,26 +221,4 @@ def _check_answer(output: Tensor, rows: int) -> None:
     if output.dim() == 0 or len(output) != rows:
         raise ModelError(
             f"the network gave an answer of shape {tuple(output.shape)} for {rows} images; one row per image is needed"
-        )
-
-
-def _check_finite(score: Float[Tensor, " b"]) -> None:
-    if not all_finite(score):
-        bad = ", ".join(str(row) for row in (~torch.isfinite(score)).nonzero()[:, 0].tolist())
-        raise ModelError(
-            f"the network gives NaN or infinity for image {bad} of the batch; check its weights, the input and the precision"
-        )
-
-
-def upcast(tensor: Tensor) -> Tensor:
-    """Return half precision as float32; heatmaps are sums of many small numbers."""
-    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
-
-
-def check_grids(trace: Trace, needs: Needs) -> None:
-    """Raise `LayerError` where a layer whose activation is wanted has no spatial grid to draw on."""
-    for layer in sorted(needs.activations & trace.gridless):
-        raise LayerError(
-            f"layer {split_call(layer)[0]!r} puts out {tuple(trace.raw[layer].shape)}, in which no spatial grid of the input's "
-            f"proportions ({' x '.join(map(str, trace.inputs.shape[2:]))}) is found; choose another with `seewhy layers`"
         )

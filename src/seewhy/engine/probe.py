@@ -12,8 +12,9 @@ from seewhy.core.needs import INPUT, Needs, at
 from seewhy.core.target import BoundTarget, Target
 from seewhy.core.trace import Reading, Trace
 from seewhy.engine.chunking import clock, packs
-from seewhy.engine.layers import constant
-from seewhy.engine.network import Network, Pass, check_grids, upcast
+from seewhy.engine.constants import constant
+from seewhy.engine.network import Network
+from seewhy.engine.passes import Pass, check_grids, upcast
 from seewhy.engine.recording import layer_of
 from seewhy.engine.stand_ins import stand_in
 

@@ -1,0 +1,130 @@
+"""What a network is made of, found out by running it once for each size of input: its layers, and the one that methods look at."""
+
+import threading
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seewhy.engine.constants import adds_constant
+from seewhy.engine.grids import NOWHERE, places_in
+from seewhy.engine.layers import Layer, Survey, choose, survey
+from seewhy.engine.recording import layer_of
+from seewhy.errors import LayerError, ModelError
+
+
+class Anatomy:
+    """The layers of a network, remembered by the shape of its input.
+
+    Args:
+        module: the network's twin.
+        run: calls the twin on ready inputs, in the modes that the caller has set, and returns its answer.
+        name: of the network, for people.
+        layer: the layer that methods look at, where the model states it.
+    """
+
+    def __init__(self, module: nn.Module, run: Callable[[Tensor], Tensor], name: str, layer: str | None) -> None:
+        self._module, self._run, self._name, self._layer = module, run, name, layer
+        self._lock = threading.RLock()
+        self._found: dict[tuple[int, ...], str] = {}
+        self._places: dict[tuple[int, ...], frozenset[tuple[int, ...]]] = {}
+        self._biased: dict[tuple[int, ...], tuple[str, ...]] = {}
+
+    def layers(self, inputs: Float[Tensor, "1 c *spatial"]) -> tuple[list[Layer], str | None]:
+        """List the layers in the order in which they finish, and name the one that methods look at.
+
+        Args:
+            inputs: one image of the size in question, of random numbers.
+
+        Returns:
+            The layers, and a name; None where no layer has a grid on which the answer depends.
+
+        Raises:
+            ModelError: the answer is not finite.
+        """
+        with torch.enable_grad():
+            leaf = inputs.clone().requires_grad_()
+            answer: list[Tensor] = []
+            seen = self._survey(leaf, answer)
+            gradients = _gradients(seen, answer[0])
+        return seen.layers, self._layer or choose(self._module, seen, gradients)
+
+    def target_layer(self, inputs: Float[Tensor, "b c *spatial"]) -> str:
+        """Return the layer that methods look at: the model's own, or the one that is found on inputs of this size.
+
+        Raises:
+            LayerError: the model states a layer that it does not have, or no layer has a grid on which the answer depends.
+        """
+        if self._layer is not None:
+            layer_of(self._module, self._layer)
+            return self._layer
+        shape = tuple(inputs.shape[1:])
+        with self._lock:
+            if shape not in self._found:
+                found = self.layers(sample_of(shape).to(inputs))[1]
+                if found is None:
+                    raise LayerError(
+                        f"no layer of {self._name} has a spatial grid on which the answer depends, for inputs of "
+                        f"{' x '.join(map(str, shape))}; `seewhy layers` lists them, and methods that look at the input need none"
+                    )
+                self._found[shape] = found
+            return self._found[shape]
+
+    def biased_layers(self, inputs: Float[Tensor, "b c *spatial"]) -> tuple[str, ...]:
+        """Return the layers that run on inputs of this size and add a constant to their output, in the order in which they finish.
+
+        A layer that runs several times is named call by call: "conv#0", "conv#1".
+        """
+        shape = tuple(inputs.shape[1:])
+        with self._lock:
+            if shape not in self._biased:
+                with torch.no_grad():
+                    layers = self._survey(inputs[:1]).layers
+                self._biased[shape] = tuple(name for layer in layers for name in self._constant_calls(layer))
+            return self._biased[shape]
+
+    def places(self, inputs: Float[Tensor, "b c *spatial"]) -> frozenset[tuple[int, ...]]:
+        """Return the grids that the network's maps have on inputs of this size: tokens must lie on one of them."""
+        shape = tuple(inputs.shape[1:])
+        with self._lock:
+            if shape not in self._places:
+                with torch.no_grad():
+                    self._survey(inputs[:1].detach())
+            return self._places.get(shape, NOWHERE)
+
+    def _survey(self, inputs: Tensor, answer: list[Tensor] | None = None) -> Survey:
+        answers = [] if answer is None else answer
+        with torch.random.fork_rng(devices=[]):
+            seen = survey(self._module, lambda: answers.append(self._run(inputs)), inputs.shape[2:])
+        self._places[tuple(inputs.shape[1:])] = places_in(layer.grid for layer in seen.layers)
+        return seen
+
+    def _constant_calls(self, layer: Layer) -> list[str]:
+        if not adds_constant(layer_of(self._module, layer.name)):
+            return []
+        return [layer.name] if layer.runs == 1 else [f"{layer.name}#{call}" for call in range(layer.runs)]
+
+
+def sample_of(shape: tuple[int, ...]) -> Float[Tensor, "1 c *spatial"]:
+    """Return one image of random numbers, always the same for a shape (c, *spatial)."""
+    return torch.randn(1, *shape, generator=torch.Generator().manual_seed(0))
+
+
+def _gradients(seen: Survey, answer: Tensor) -> list[Tensor | None]:
+    """Return the derivative of a fixed random mixture of the answer at every layer with a grid; None where it does not depend."""
+    weights = torch.randn(answer.shape, generator=torch.Generator().manual_seed(1)).to(answer.device)
+    score = (answer.float() * weights).sum()
+    if not torch.isfinite(score):
+        raise ModelError("the network answers a random input with NaN or infinity; check its weights and the precision")
+    wanted = [
+        index
+        for index, (layer, output) in enumerate(zip(seen.layers, seen.outputs, strict=True))
+        if layer.grid is not None and output.requires_grad
+    ]
+    gradients: list[Tensor | None] = [None] * len(seen.outputs)
+    if wanted and score.requires_grad:
+        found = torch.autograd.grad(score, [seen.outputs[index] for index in wanted], allow_unused=True)
+        for index, gradient in zip(wanted, found, strict=True):
+            gradients[index] = gradient
+    return gradients

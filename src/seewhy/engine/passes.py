@@ -1,0 +1,98 @@
+"""One pass through the network: what it gave, scored for a target, and the way back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seewhy.core.needs import INPUT, Needs
+from seewhy.core.target import BoundTarget
+from seewhy.core.trace import Reading, Trace
+from seewhy.engine.grids import Grid
+from seewhy.engine.recording import split_call
+from seewhy.errors import GradientError, LayerError, ModelError
+from seewhy.ops.finite import all_finite
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """One forward pass with its graph: it may be read, and differentiated for any number of targets."""
+
+    inputs: Float[Tensor, "b c *spatial"]
+    reading: Reading
+    nodes: Mapping[str, Tensor]
+    grids: Mapping[str, Grid | None]
+    needs: Needs
+
+    def trace(self, bound: BoundTarget, *, last: bool = False) -> Trace:
+        """Score the pass with a bound target and go back to the places where gradients are wanted.
+
+        Args:
+            bound: the target.
+            last: nothing else will be asked, so each part of the graph is let go as soon as it has been gone through.
+
+        Raises:
+            ModelError: a score is NaN or infinite.
+            GradientError: the score does not depend on a place where a gradient is wanted.
+        """
+        with torch.inference_mode(mode=False), torch.set_grad_enabled(bool(self.needs.gradients)):
+            score = bound(self.reading)
+            _check_finite(score)
+            gradient = self._gradients(score, keep=not last) if self.needs.gradients else {}
+        return Trace(
+            inputs=upcast(self.inputs.detach()),
+            output=self.reading.output.detach(),
+            score=upcast(score.detach()),
+            activation={name: upcast(value.detach()) for name, value in self.reading.activation.items()},
+            gradient=gradient,
+            raw={name: node.detach() for name, node in self.nodes.items() if name != INPUT},
+            gridless=frozenset(name for name, grid in self.grids.items() if grid is None),
+        )
+
+    def _gradients(self, score: Float[Tensor, " b"], *, keep: bool) -> dict[str, Tensor]:
+        names = sorted(self.needs.gradients)
+        if not score.requires_grad:
+            raise GradientError(
+                f"no gradient goes from the target to {', '.join(names)}: the target does not depend on it, or the network cuts the graph"
+            )
+        found = torch.autograd.grad(
+            score.sum(), [self.nodes[name] for name in names], retain_graph=keep, allow_unused=True
+        )
+        gradients = {}
+        for name, gradient in zip(names, found, strict=True):
+            if gradient is None and name not in self.needs.lenient:
+                raise GradientError(
+                    f"the target does not depend on {name!r}: no gradient comes back to it; choose an earlier layer or another target"
+                )
+            known = torch.zeros_like(self.nodes[name]) if gradient is None else gradient
+            gradients[name] = upcast(on_grid(known, self.grids.get(name)))
+        return gradients
+
+
+def _check_finite(score: Float[Tensor, " b"]) -> None:
+    if not all_finite(score):
+        bad = ", ".join(str(row) for row in (~torch.isfinite(score)).nonzero()[:, 0].tolist())
+        raise ModelError(
+            f"the network gives NaN or infinity for image {bad} of the batch; check its weights, the input and the precision"
+        )
+
+
+def on_grid(tensor: Tensor, grid: Grid | None) -> Tensor:
+    """Return what a layer put out, or its gradient, as (b, c, *spatial); as it is where the layer has no grid."""
+    return tensor if grid is None else grid.apply(tensor)
+
+
+def upcast(tensor: Tensor) -> Tensor:
+    """Return half precision as float32; heatmaps are sums of many small numbers."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def check_grids(trace: Trace, needs: Needs) -> None:
+    """Raise `LayerError` where a layer whose activation is wanted has no spatial grid to draw on."""
+    for layer in sorted(needs.activations & trace.gridless):
+        raise LayerError(
+            f"layer {split_call(layer)[0]!r} puts out {tuple(trace.raw[layer].shape)}, in which no spatial grid of the input's "
+            f"proportions ({' x '.join(map(str, trace.inputs.shape[2:]))}) is found; choose another with `seewhy layers`"
+        )
