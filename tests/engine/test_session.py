@@ -442,3 +442,20 @@ def test_a_network_that_cannot_take_channels_last_gets_its_weights_back(images):
     session = seewhy.Session(network)
     session.explain(images, 0)
     assert session.network.module.conv.weight.data_ptr() == network.conv.weight.data_ptr()
+
+
+def test_an_error_in_a_later_block_names_its_images(cnn, images):
+    class Picky(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = cnn
+
+        def forward(self, x):
+            if (x > 50).any():
+                raise RuntimeError("too bright")
+            return self.inner(x)
+
+    batch = images.clone()
+    batch[2, 0, 0, 0] = 99.0
+    with pytest.raises(seewhy.ModelError, match=r"too bright \(in the block of image 2\)"):
+        seewhy.Session(seewhy.Model(Picky(), layer="inner.act"), rows=1).explain(batch, 0)

@@ -1,6 +1,7 @@
 """A session runs the network, and nobody else does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from operator import or_
 from types import TracebackType
@@ -87,9 +88,10 @@ class Session:
         start = 0
         while start < len(inputs):
             rows = slice(start, start + self.network.tuner.rows((needs, "block")))
-            block = self.block(inputs[rows], needs)
-            asked = [target.part(rows, len(inputs)) for target in targets]
-            parts.append([self._explain(block, target, methods, samples[rows]) for target in asked])
+            with _naming(samples[rows], among=len(samples)):
+                block = self.block(inputs[rows], needs)
+                asked = [target.part(rows, len(inputs)) for target in targets]
+                parts.append([self._explain(block, target, methods, samples[rows]) for target in asked])
             start = rows.stop
         return [[_joined([part[t][m] for part in parts]) for m in range(len(methods))] for t in range(len(targets))]
 
@@ -170,6 +172,18 @@ class _Anatomy:
     @property
     def biased_layers(self) -> Sequence[str]:
         return self._network.biased_layers(self._inputs)
+
+
+@contextmanager
+def _naming(samples: Sequence[Sample], among: int) -> Iterator[None]:
+    """Add to an error about a block of images which images these were, where there are others."""
+    try:
+        yield
+    except SeewhyError as error:
+        if len(samples) < among:
+            names = ", ".join(sample.name or "unnamed" for sample in samples)
+            error.args = (f"{error.args[0] if error.args else error} (in the block of {names})",)
+        raise
 
 
 def _stacked(samples: Sequence[Sample]) -> Tensor:
