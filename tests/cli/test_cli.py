@@ -120,6 +120,17 @@ def test_wrong_use_is_one_line_and_exit_code_2(photo, tmp_path, capsys, argument
     assert not list(tmp_path.glob("out/*"))
 
 
+def test_a_network_whose_preprocessing_is_not_stated(photo, tmp_path, capsys):
+    (tmp_path / "network.py").write_text(
+        "from torch import nn\ndef make():\n    return nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten())\n"
+    )
+    code, _, stderr = run(
+        capsys, "explain", photo, "-o", tmp_path / "out", "--model", f"{tmp_path / 'network.py'}:make"
+    )
+    assert code == 2
+    assert "size, mean, std are not stated" in stderr
+
+
 def test_a_missing_photo_and_a_folder_without_pictures(tmp_path, capsys):
     code, _, stderr = run(capsys, "explain", tmp_path / "none.jpg", "-o", tmp_path)
     assert (code, "none.jpg: no such file" in stderr) == (3, True)

@@ -122,3 +122,16 @@ def test_the_outcome_by_pencil(hidden, controls, outcome):
 def test_wrong_settings(settings):
     with pytest.raises(seewhy.ConfigError):
         HideTest(**settings)
+
+
+def test_figures_that_differ_are_told_apart():
+    nothing = torch.zeros(1, 1)
+    result = HideTestResult(
+        0.3521, 0.3519, (0.3516,) * 8, "probability", nothing.bool(), nothing[None].bool(), nothing[None], Cost(9)
+    )
+    assert "from 0.3521 to 0.3519" in result.sentence("x")
+    assert "leaves 0.3516 ± 0.0000" in result.sentence("x")
+    clear = HideTestResult(
+        0.95, 0.1, (0.9, 0.94) * 4, "probability", nothing.bool(), nothing[None].bool(), nothing[None], Cost(9)
+    )
+    assert "from 0.95 to 0.10" in clear.sentence("x")

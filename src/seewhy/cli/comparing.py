@@ -52,6 +52,7 @@ def run(order: Order) -> None:
     with console.usage():
         asked = _methods(order)
         session = Session(load_model(order.model, order.checkpoint), device=order.device, seed=order.seed)
+        session.model.needs_preprocessing()
         for one in asked:
             check_layer(session, one)
         folder = prepare(order.out)

@@ -25,8 +25,8 @@ settings = Settings()
 
 
 def out() -> Console:
-    """Return the console for data; long lines are not cut, as another program may read them."""
-    return Console(highlight=False, soft_wrap=True)
+    """Return the console for data; where nobody watches, lines are wide, as another program may read them."""
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 
 def err() -> Console:

@@ -92,6 +92,7 @@ def settled(order: Order) -> Job:
     asked = chosen_method(order.method, order.settings, order.layer)
     fit = chosen_fit(order.fit)
     session = Session(load_model(order.model, order.checkpoint), device=order.device, seed=order.seed)
+    session.model.needs_preprocessing()
     check_layer(session, asked)
     target = chosen_target(session.model, order.target, order.against)
     return Job(order, session, target, asked, fit, prepare(order.out))

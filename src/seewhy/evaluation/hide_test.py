@@ -73,8 +73,7 @@ class HideTestResult:
     def sentence(self, name: str) -> str:
         """Say in plain words what was found for the target called `name`."""
         quantity = f"the {self.unit} of {name}"
-        number = "{:.2f}" if self.unit == "probability" and max(self.before, *self.controls) >= 0.1 else "{:.3g}"
-        before, hidden, mean, spread = (number.format(v) for v in (self.before, self.hidden, self.mean, self.spread))
+        before, hidden, mean, spread = _told_apart(self.before, self.hidden, self.mean, self.spread)
         verb = "lowers" if self.hidden < self.before else "does not lower"
         facts = (
             f"Blurring the outlined area {verb} {quantity}: it goes from {before} to {hidden}. "
@@ -86,6 +85,15 @@ class HideTestResult:
             "fails": "So other places matter as much or more, and this map does not show what the answer rests on.",
         }
         return f"{facts} {endings[self.outcome]}"
+
+
+def _told_apart(before: float, hidden: float, mean: float, spread: float) -> tuple[str, ...]:
+    """Write four numbers with as many decimals, two at least, as tell the first three apart, or four."""
+    for decimals in (2, 3, 4):
+        written = tuple(f"{value:.{decimals}f}" for value in (before, hidden, mean))
+        if len(set(written)) == len({before, hidden, mean}):
+            break
+    return (*written, f"{spread:.{decimals}f}")
 
 
 @dataclass(frozen=True)
@@ -159,7 +167,9 @@ def control_areas(area: Bool[Tensor, "h w"], count: int) -> Bool[Tensor, "n h w"
     coarse = F.adaptive_avg_pool2d(shapes[:, None].float(), COARSE)[:, 0]
     places = [(i, j) for i in range(STEPS) for j in range(STEPS)]
     step = COARSE // STEPS
-    moved = torch.stack([coarse.roll((i * step, j * step), (1, 2)) for i, j in places]).flatten(2)  # (places, shapes, n)
+    moved = torch.stack([coarse.roll((i * step, j * step), (1, 2)) for i, j in places]).flatten(
+        2
+    )  # (places, shapes, n)
     candidates = moved.flatten(0, 1)
     size = candidates[0].square().sum().clamp_min(1e-12)
     overlap = candidates @ candidates[0] / size  # 1 for the area itself
