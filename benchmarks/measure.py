@@ -25,24 +25,31 @@ def processor_seconds(run: Callable[[], Any], at_least: float = 0.0) -> float:
     return median(spent)
 
 
-def in_turn(variants: Mapping[str, Callable[[], Any]], seconds: float, most: int = 15) -> dict[str, float]:
-    """Return what each variant costs in units of the variant called F, which is measured again in every round.
+def in_turn(
+    variants: Mapping[str, Callable[[], Any]], seconds: float, least: int = 3, most: int = 15
+) -> dict[str, float]:
+    """Return what each variant costs in units of the variant called F, which is measured before and after each run.
 
     Everything runs in this one process, one after the other, so that what neighbours do to the machine is done to all alike. A variant
-    gets at least one run, and at most `most`, until it has had its `seconds`.
+    gets `least` runs, and up to `most` until it has had its `seconds`.
     """
     for run in variants.values():
         run()
     ratios: dict[str, list[float]] = {name: [] for name in variants}
     spent = dict.fromkeys(variants, 0.0)
-    for _ in range(most):
-        base = processor_seconds(variants[BASE], at_least=0.15)
+    for count in range(most):
+        before = _unit(variants)
         for name, run in variants.items():
-            if spent[name] < seconds:
+            if count < least or spent[name] < seconds:
                 took = processor_seconds(run)
-                spent[name] += took
-                ratios[name].append(took / base)
+                after = _unit(variants)
+                ratios[name].append(2 * took / (before + after))
+                spent[name], before = spent[name] + took, after
     return {name: median(found) for name, found in ratios.items()}
+
+
+def _unit(variants: Mapping[str, Callable[[], Any]]) -> float:
+    return processor_seconds(variants[BASE], at_least=0.15)
 
 
 @dataclass(frozen=True)
