@@ -14,6 +14,18 @@ from networks import Linear, SmallCNN, seeded
 torch.set_num_threads(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--shapes", action="store_true", help="check the shapes in the signatures while the tests run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Switch the checking of shapes on before anything of the package is imported."""
+    if config.getoption("--shapes"):
+        from jaxtyping import install_import_hook
+
+        install_import_hook("seewhy", "shapes.check")
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real pictures, clips and weights; the test is skipped where there is none."""

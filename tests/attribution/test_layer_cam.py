@@ -41,6 +41,7 @@ def test_several_layers_are_joined_on_the_finest_grid(cnn, images, fuse):
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.door
 def test_refuses_another_way_to_join():
     with pytest.raises(seewhy.ConfigError, match="'max' or 'mean', got 'sum'"):
         seewhy.method("layer-cam", fuse="sum")

@@ -1,7 +1,7 @@
 """Reading pictures: whatever comes is upright 8-bit RGB, or one clear error."""
 
-import io
 import errno
+import io
 import os
 import struct
 import zlib

@@ -107,6 +107,7 @@ def test_a_network_of_other_channels_is_told_how() -> None:
 
 
 @pytest.mark.parametrize("field", [{"interpolation": "cubic"}, {"channels": "gray"}, {"fit": "stretch"}, {"crop": 0.0}])
+@pytest.mark.door
 def test_settings_that_do_not_exist(field: dict) -> None:
     with pytest.raises(seewhy.ConfigError):
         seewhy.Model(nn.Identity(), size=8, mean=0.0, std=1.0, **field)

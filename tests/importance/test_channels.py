@@ -59,6 +59,10 @@ def test_normalized_by_magnitude(cnn, images):
     found = contributions(cnn, images, "body", "magnitude")
     torch.testing.assert_close(found.contribution.abs().sum(dim=1), torch.ones(3).double())
     torch.testing.assert_close(found.contribution.abs(), found.share)
+
+
+@pytest.mark.door
+def test_another_way_to_normalize(cnn, images):
     with pytest.raises(seewhy.ConfigError, match="normalize"):
         contributions(cnn, images, "body", "sum")
 

@@ -106,6 +106,7 @@ def test_a_table_cannot_be_changed_by_its_reader():
             palette_table(name, signed=signed)[0] = 0
 
 
+@pytest.mark.door
 def test_a_stack_of_maps_is_refused():
     with pytest.raises(ShapeError, match=r"\(1, 2, 2\)"):
         colorize(np.ones((1, 2, 2)), signed=False, limit=1.0)

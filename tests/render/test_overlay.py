@@ -168,7 +168,8 @@ class TestGrid:
         grid(PHOTO, self.rows, ["a", "b"], signed=[False, True])
         notes = [line for line in words if "share of the method's 99th percentile over these classes" in line]
         assert notes == [
-            f"{kind} methods: share of the method's 99th percentile over these classes" for kind in ("unsigned", "signed")
+            f"{kind} methods: share of the method's 99th percentile over these classes"
+            for kind in ("unsigned", "signed")
         ]
         words.clear()
         grid(PHOTO, self.rows[:1], ["a", "b"], signed=[False])

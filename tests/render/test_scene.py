@@ -84,6 +84,7 @@ def test_the_scale_ends_at_the_largest_drawn_magnitude():
 @pytest.mark.parametrize(
     "bad", [np.ones((1, 2, 2)), np.ones((0, 3)), np.full((2, 2), np.nan), np.array([[1.0, np.inf]])]
 )
+@pytest.mark.door
 def test_a_map_that_cannot_be_drawn_is_refused(bad):
     with pytest.raises(ShapeError):
         scale_end(bad, None, signed=True)

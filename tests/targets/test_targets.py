@@ -85,7 +85,6 @@ def test_names_and_units():
         (ClassScore(5), "the network has 5, from 0 to 4"),
         (ClassScore(-1), "there is no class -1"),
         (ClassScore((0, 1, 2)), "3 classes for 2 images"),
-        (ClassScore(1.5), "an index or a name, got float"),
         (Rank(5), "no rank 5"),
         (Contrast(1, 1), "two different classes"),
         (Custom(lambda output: output), r"wanted shape \(2,\), got \(2, 5\)"),
@@ -95,6 +94,12 @@ def test_names_and_units():
 def test_a_target_that_does_not_fit(target, words):
     with pytest.raises(seewhy.TargetError, match=words):
         score(target)
+
+
+@pytest.mark.door
+def test_a_class_that_is_neither_index_nor_name():
+    with pytest.raises(seewhy.TargetError, match="an index or a name, got float"):
+        score(ClassScore(1.5))
 
 
 @pytest.mark.parametrize(
@@ -115,6 +120,7 @@ def test_a_name_needs_labels():
         ClassScore("tabby").bind(Reading(LOGITS), None)
 
 
+@pytest.mark.door
 @pytest.mark.parametrize(
     "make",
     [

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -62,7 +62,7 @@ class Explanation:
     def __len__(self) -> int:
         return len(self.heatmap)
 
-    def __getitem__(self, index: int) -> Self:
+    def __getitem__(self, index: int) -> "Explanation":
         """Return the explanation of one image of the block."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"image {index} of a block of {len(self)}")
@@ -214,7 +214,7 @@ class Explanation:
         return arrays | pictures
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path) -> "Explanation":
         """Read what `save` wrote to an `.npz` file; nothing in the file is executed."""
         try:
             with np.load(path, allow_pickle=False) as arrays:

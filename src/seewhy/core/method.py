@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor
@@ -45,19 +45,21 @@ class Attribution:
     @classmethod
     def adding_up(
         cls, heatmap: Float[Tensor, "b *spatial"], explained: Float[Tensor, " b"], notes: tuple[str, ...] = ()
-    ) -> Self:
+    ) -> "Attribution":
         """Return a map that promises to add up to `explained`, with what it misses as the residual."""
         return cls(heatmap, explained - heatmap.flatten(1).sum(dim=1), notes)
 
 
-class Anatomy(Protocol):
+class Anatomy(ABC):
     """What a method may ask about the network before it runs, in order to settle its layers."""
 
     @property
+    @abstractmethod
     def target_layer(self) -> str:
         """The last layer with a spatial grid that the answer depends on."""
 
     @property
+    @abstractmethod
     def biased_layers(self) -> Sequence[str]:
         """The layers that run and add a constant to their output, in the order in which they finish; "conv#1" is a second call."""
 
@@ -104,7 +106,7 @@ class Method(ABC):
     def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"] | Attribution:
         """Return the heatmap of the probe's images for the probe's target."""
 
-    def resolve(self, anatomy: Anatomy) -> Self:
+    def resolve(self, anatomy: Anatomy) -> "Method":
         """Return the method with every layer called "auto" replaced by the network's own."""
         layer = getattr(self, "layer", None)
         if layer == AUTO:

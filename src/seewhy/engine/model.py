@@ -145,6 +145,6 @@ def _describe(output: Any) -> str:
     return type(output).__name__
 
 
-def laid_out(inputs: Float[Tensor, "b c h w"], layout: Layout) -> Tensor:
+def laid_out(inputs: Float[Tensor, "b c *spatial"], layout: Layout) -> Tensor:
     """Return inputs in the order of axes that the network takes."""
     return inputs if layout == "bchw" else inputs.movedim(1, -1)

@@ -120,7 +120,7 @@ def resample(picture: Image.Image, geometry: Geometry, model: Model) -> Float[Te
 
 
 def normalize(
-    pixels: Float[Tensor, "c h w"], mean: tuple[float, ...], std: tuple[float, ...]
-) -> Float[Tensor, "c h w"]:
+    pixels: Float[Tensor, "*b c h w"], mean: tuple[float, ...], std: tuple[float, ...]
+) -> Float[Tensor, "*b c h w"]:
     """Return (pixels - mean) / std per channel."""
     return (pixels - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]

@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from seewhy.core.cost import Cost
 from seewhy.core.needs import INPUT, Needs, at
+from seewhy.core.probe import Probe
 from seewhy.core.target import BoundTarget, Target
 from seewhy.core.trace import Reading, Trace
 from seewhy.engine.chunking import clock, packs
@@ -77,7 +78,7 @@ class Bill:
             self._shared.append(question)
 
 
-class NetworkProbe:
+class NetworkProbe(Probe):
     """One question, as one method sees it; see `seewhy.core.probe.Probe`.
 
     Args:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import reduce
 from operator import or_
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seewhy.core.cost import Cost
 from seewhy.core.explanation import Explanation
-from seewhy.core.method import Attribution, Method
+from seewhy.core.method import Anatomy, Attribution, Method
 from seewhy.core.needs import Needs
 from seewhy.core.sample import Sample
 from seewhy.core.target import Target
@@ -24,6 +24,8 @@ from seewhy.engine.probe import Block, NetworkProbe, Question
 from seewhy.errors import MethodError, SeewhyError, ShapeError
 from seewhy.ops.finite import all_finite
 from seewhy.version import __version__
+
+S = TypeVar("S", bound="Session")
 
 
 class Session:
@@ -50,7 +52,7 @@ class Session:
         if rows is not None:
             self.network.tuner.fix(rows)
 
-    def __enter__(self) -> Self:
+    def __enter__(self: S) -> S:
         return self
 
     def __exit__(
@@ -159,7 +161,7 @@ class Session:
         }
 
 
-class _Anatomy:
+class _Anatomy(Anatomy):
     """What a method may ask about the network before it runs."""
 
     def __init__(self, network: Network, inputs: Tensor) -> None:

@@ -6,7 +6,7 @@ from PIL import Image, ImageFilter
 
 from seewhy.errors import ConfigError
 
-Loop = Float[np.ndarray, "n 2"]
+Loop = Float[np.ndarray, "_ 2"]
 
 # For each way in which the four corners of a cell can lie inside (top left 1, top right 2, bottom right 4, bottom
 # left 8): the sides that a line joins, start and end, with the inside on its left. Sides: 0 top, 1 right, 2 bottom,

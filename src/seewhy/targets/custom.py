@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from jaxtyping import Float
 from torch import Tensor
 
 from seewhy.core.target import BoundTarget, Target
@@ -29,7 +28,7 @@ class Custom(Target):
     def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
         """Take the function as it is: it must not decide anything by looking at the data."""
 
-        def score(seen: Reading) -> Float[Tensor, " b"]:
+        def score(seen: Reading) -> Tensor:
             value = self.function(seen.output)
             if not isinstance(value, Tensor):
                 raise TargetError(
