@@ -62,7 +62,8 @@ def grid(
 def _row(
     picture: Image.Image, name: str, maps: Sequence[Heatmap], cell: tuple[int, int], *, signed: bool, photo: bool
 ) -> Image.Image:
-    limit = max(_end(heatmap, signed=signed) for heatmap in maps)
+    values = [resample(heatmap, cell) for heatmap in maps]
+    limit = max(_end(shown, signed=signed) for shown in values)  # of what is drawn: in a small cell, pixels are averaged
     left = _label_width(cell)
     label = panel([(name, _TEXT, INK)], left, _GAP, limit=4)
     line = Image.new("RGB", (left + (len(maps) + photo) * (cell[0] + _GAP), cell[1]), PAPER)
@@ -70,8 +71,8 @@ def _row(
         label = label.crop((0, 0, label.width, min(label.height, cell[1])))
         line.paste(label, (0, (cell[1] - label.height) // 2))
     pictures = [resized(picture, cell)] if photo else []
-    for heatmap in maps:
-        drawn = scene(picture, resample(heatmap, cell), cell, signed=signed, limit=limit)
+    for heatmap, shown in zip(maps, values, strict=True):
+        drawn = scene(picture, shown, cell, signed=signed, limit=limit)
         if note := remark(heatmap, signed=signed):
             _write(drawn, note.partition(":")[0])
         pictures.append(drawn)
