@@ -8,7 +8,7 @@ import seewhy
 from seewhy.core.cost import Cost
 from seewhy.engine.probe import NetworkProbe, Question
 from seewhy.evaluation.hide_test import HideTest, HideTestResult, control_areas, hide
-from seewhy.targets import ClassScore
+from seewhy.targets import ClassScore, Contrast
 
 
 class Corner(nn.Module):
@@ -73,6 +73,19 @@ def test_a_wrong_place_fails_and_the_sentence_says_so(pictures):
     assert found.outcome == "fails"
     assert found.hidden == pytest.approx(found.before, abs=0.02)
     assert "does not show what the answer rests on" in found.sentence("corner")
+
+
+def test_a_contrast_is_tested_by_its_own_score(pictures):
+    session = seewhy.Session(seewhy.Model(Corner(), layer="layer"))
+    method = session.resolved(seewhy.method("grad-cam"), pictures)
+    block = session.block(pictures, method.needs())
+    question = Question(block, Contrast(0, 1))
+    explanation = session.attribute(question, method, [seewhy.Sample(pictures[0])])
+    (found,) = HideTest().run(NetworkProbe(question, method.needs()), explanation)
+    assert found is not None
+    assert found.unit == "logit"
+    logits = Corner()(pictures)
+    assert found.before == pytest.approx((logits[0, 0] - logits[0, 1]).item(), rel=1e-5)
 
 
 def test_a_map_without_evidence_is_not_tested(pictures):

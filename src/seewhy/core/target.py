@@ -20,7 +20,7 @@ class BoundTarget:
         score: reading of the same images, perturbed or not, to one number per image.
         names: what is asked, in words, one per image: "tiger cat".
         unit: unit of the score: "logit", "probability", ...
-        classes: the index of the class in question per image, where the target is one class.
+        classes: the index of the class in question per image, where the target is the score of one class; None for any other.
     """
 
     score: Callable[[Reading], Float[Tensor, " b"]]

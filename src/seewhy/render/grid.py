@@ -63,7 +63,9 @@ def _row(
     picture: Image.Image, name: str, maps: Sequence[Heatmap], cell: tuple[int, int], *, signed: bool, photo: bool
 ) -> Image.Image:
     values = [resample(heatmap, cell) for heatmap in maps]
-    limit = max(_end(shown, signed=signed) for shown in values)  # of what is drawn: in a small cell, pixels are averaged
+    limit = max(
+        _end(shown, signed=signed) for shown in values
+    )  # of what is drawn: in a small cell, pixels are averaged
     left = _label_width(cell)
     label = panel([(name, _TEXT, INK)], left, _GAP, limit=4)
     line = Image.new("RGB", (left + (len(maps) + photo) * (cell[0] + _GAP), cell[1]), PAPER)

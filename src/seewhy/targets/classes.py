@@ -204,4 +204,4 @@ def bound_difference(
     names = tuple(
         words.format(name_of(int(a), labels), name_of(int(b), labels)) for a, b in zip(first, second, strict=True)
     )
-    return BoundTarget(score, names, "logit", tuple(int(index) for index in first))
+    return BoundTarget(score, names, "logit")
