@@ -165,6 +165,7 @@ def test_an_unexpected_error_is_one_line_unless_debug(photo, tmp_path, capsys, m
     code, _, stderr = run(capsys, "explain", photo, "-o", tmp_path / "out")
     assert code == 3
     assert "ZeroDivisionError: surprise" in stderr
+    assert list((tmp_path / "out").iterdir()) == []  # not the map alone
     assert "Traceback" not in stderr
     with pytest.raises(ZeroDivisionError):
         run(capsys, "--debug", "explain", photo, "-o", tmp_path / "out")

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from typer import Exit
 
 from seewhy import render
 from seewhy.adapters.load import load_model
 from seewhy.api import Session, method
 from seewhy.cli import console
-from seewhy.cli.outputs import prepare, refuse_existing, stems
+from seewhy.cli.outputs import all_or_none, prepare, refuse_existing, stems
 from seewhy.cli.summary import summary
 from seewhy.core.method import Method
 from seewhy.core.target import Target
@@ -24,7 +23,7 @@ from seewhy.data.picture import expand, sample
 from seewhy.engine.model import Fit, Model
 from seewhy.engine.recording import layer_of
 from seewhy.errors import ConfigError, TargetError
-from seewhy.report.examine import Examination, examine
+from seewhy.report.examine import Examination, ask, examine
 from seewhy.report.numbers import numbers
 from seewhy.report.page import page
 from seewhy.report.picture import picture
@@ -70,18 +69,18 @@ class Job:
         paths = {ending: self.folder / f"{stem}.why.{ending}" for ending in ("npz", "png", "html", "json")}
         refuse_existing(paths.values(), force=order.force)
         made = sample(photo, self.session.model, self.fit)
-        wanted = Examination(hide_test=order.hide_test)
-        command = _command(order, photo)
-        report, explanation = examine(self.session, made, self.target, self.method, wanted=wanted, command=command)
-        found = numbers(report)
-        contents = {
-            "png": render.png_bytes(picture(report)),
-            "html": page(report).encode(),
-            "json": json.dumps(found, indent=2).encode(),
-        }
-        explanation.save(paths["npz"], force=order.force)
-        for ending, content in contents.items():
-            render.write_bytes(paths[ending], content, force=order.force)
+        with all_or_none(paths.values()):
+            asked = ask(self.session, made, self.target, self.method, Examination(hide_test=order.hide_test))
+            asked.explanation.save(paths["npz"], force=order.force)  # the map first: tests and page take longer
+            report = examine(asked, _command(order, photo))
+            found = numbers(report)
+            contents = {
+                "png": render.png_bytes(picture(report)),
+                "html": page(report).encode(),
+                "json": json.dumps(found, indent=2).encode(),
+            }
+            for ending, content in contents.items():
+                render.write_bytes(paths[ending], content, force=order.force)
         if not order.as_json:
             console.out().print(summary(report, list(paths.values())))
         return found | {"files": {ending: str(path) for ending, path in paths.items()}}
@@ -203,6 +202,8 @@ def _progress(total: int) -> Iterator[Any]:
     if total < 2 or not console.is_terminal():
         yield lambda: None
         return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("explaining"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console.err(), transient=True) as progress:
         task = progress.add_task("explaining", total=total)

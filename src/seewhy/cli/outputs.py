@@ -1,6 +1,7 @@
 """Which files a photo gives, and that none is overwritten unasked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from seewhy.errors import DataError
@@ -34,3 +35,15 @@ def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
         raise DataError(
             f"{', '.join(there)} {'is' if len(there) == 1 else 'are'} there already; use --force to overwrite, or -o DIR"
         )
+
+
+@contextmanager
+def all_or_none(paths: Iterable[Path]) -> Iterator[None]:
+    """Take away the files that were written in the block if it fails or is interrupted: a photo has all of its files, or none."""
+    new = [path for path in paths if not path.exists()]
+    try:
+        yield
+    except BaseException:  # an interrupt too
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise

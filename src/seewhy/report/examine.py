@@ -47,47 +47,51 @@ class Examination:
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
-    """One photo being examined: the block with its shared pass, and the main question."""
+class Asked:
+    """One photo that has been explained, with all that is needed to ask more about it.
 
+    Attributes:
+        explanation: the map, for whoever wants no more than that.
+        session, sample, method, block, question: what was asked, and the pass that further questions share.
+        layer: the layer whose channels are shown; None where the method looks at none, or at several.
+        wanted: what else to ask.
+    """
+
+    explanation: Explanation
     session: Session
     sample: Sample
     method: Method
     block: Block
     question: Question
+    layer: str | None
+    wanted: Examination
 
 
-def examine(
-    session: Session,
-    sample: Sample,
-    target: Target,
-    method: Method,
-    *,
-    wanted: Examination | None = None,
-    command: str = "",
-) -> tuple[PhotoReport, Explanation]:
-    """Explain one photo for one target, with the tests and figures that belong beside a map.
-
-    All maps of methods that need one pass, the channels and the probabilities come from one forward pass.
-
-    Returns:
-        The report for people, and the explanation itself.
-    """
+def ask(session: Session, sample: Sample, target: Target, method: Method, wanted: Examination | None = None) -> Asked:
+    """Explain one photo for one target, in one pass that everything else that is wanted can share."""
     wanted = wanted or Examination()
     inputs = session.network.accept(sample.inputs[None])
     method = session.resolved(method, inputs)
     layer = _single_layer(method) if wanted.channels else None
     needs = method.needs() | target.needs() | (at(layer) if layer else Needs())
     block = session.block(inputs, needs)
-    asked = _Asked(session, sample, method, block, Question(block, target))
-    explanation = session.attribute(asked.question, method, [sample])
-    top, others = _others(asked, wanted.classes)
-    answers = (explanation, *others)
-    tested = Test().run(NetworkProbe(asked.question, method.needs()), explanation)[0] if wanted.hide_test else None
-    report = _report(asked, answers, top, tested, command)
-    if layer:
-        report = _with_channels(report, asked, explanation, layer, wanted.channels)
-    return report, explanation
+    question = Question(block, target)
+    explanation = session.attribute(question, method, [sample])
+    return Asked(explanation, session, sample, method, block, question, layer, wanted)
+
+
+def examine(asked: Asked, command: str = "") -> PhotoReport:
+    """Return everything about one photo that belongs beside its map: other classes, tests, channels and figures.
+
+    Args:
+        asked: the photo, explained.
+        command: the command that makes the same report again.
+    """
+    top, others = _others(asked)
+    probe = NetworkProbe(asked.question, asked.method.needs())
+    tested = Test().run(probe, asked.explanation)[0] if asked.wanted.hide_test else None
+    report = _report(asked, (asked.explanation, *others), top, tested, command)
+    return _with_channels(report, asked, asked.layer) if asked.layer else report
 
 
 def _single_layer(method: Method) -> str | None:
@@ -95,14 +99,14 @@ def _single_layer(method: Method) -> str | None:
     return layer if isinstance(layer, str) and method.resolution == "layer" else None
 
 
-def _others(asked: _Asked, count: int) -> tuple[tuple[tuple[str, float], ...], list[Explanation]]:
+def _others(asked: Asked) -> tuple[tuple[tuple[str, float], ...], list[Explanation]]:
     """Return the likeliest classes with their probabilities, and maps of those that are not the main question."""
     output = asked.block.shared.reading.output.detach()
     if output.dim() != 2 or output.shape[1] < 2:
         return (), []
     labels = asked.session.model.labels
     probabilities = output[0].float().softmax(dim=0)
-    top = probabilities.topk(min(count, len(probabilities)))
+    top = probabilities.topk(min(asked.wanted.classes, len(probabilities)))
     names = tuple(
         (labels[int(i)] if labels else f"class {int(i)}", float(p))
         for p, i in zip(top.values, top.indices, strict=True)
@@ -116,7 +120,7 @@ def _others(asked: _Asked, count: int) -> tuple[tuple[tuple[str, float], ...], l
 
 
 def _report(
-    asked: _Asked,
+    asked: Asked,
     maps: Sequence[Explanation],
     top: tuple[tuple[str, float], ...],
     tested: HideTestResult | None,
@@ -151,7 +155,7 @@ def _report(
     )
 
 
-def _answer(asked: _Asked, made: Explanation, size: tuple[int, int]) -> Answer:
+def _answer(asked: Asked, made: Explanation, size: tuple[int, int]) -> Answer:
     """Return what is said about one target: its score, its map on the source picture, and where its evidence lies."""
     held = float(concentration(made)[0])
     return Answer(
@@ -179,7 +183,7 @@ def shrunk(picture: Image.Image, longest: int = DRAWN) -> Image.Image:
     )
 
 
-def _probability(asked: _Asked, made: Explanation) -> float | None:
+def _probability(asked: Asked, made: Explanation) -> float | None:
     """Return the probability of the class that a map is about; None for targets that are no class."""
     if made.classes is None:
         return None
@@ -221,7 +225,7 @@ def viewed(inputs: Float[Tensor, "c h w"], model: Model) -> Image.Image | None:
     return Image.fromarray((pixels.expand(3, -1, -1) * 255).round().byte().movedim(0, 2).numpy())
 
 
-def _costs(asked: _Asked, main: Explanation, tested: HideTestResult | None, maps: int) -> tuple[str, ...]:
+def _costs(asked: Asked, main: Explanation, tested: HideTestResult | None, maps: int) -> tuple[str, ...]:
     lines = [f"map: {main.cost}"]
     if maps > 1:
         lines.append(f"maps of {maps - 1} more classes: the same forward, {maps - 1} backwards")
@@ -230,7 +234,7 @@ def _costs(asked: _Asked, main: Explanation, tested: HideTestResult | None, maps
     return tuple(lines)
 
 
-def _cautions(asked: _Asked, main: Explanation, answer: Answer, tested: HideTestResult | None) -> tuple[str, ...]:
+def _cautions(asked: Asked, main: Explanation, answer: Answer, tested: HideTestResult | None) -> tuple[str, ...]:
     """Return what a reader must know, the most serious first."""
     lines = list(main.notes[0])
     if tested is not None and tested.outcome == "fails":
@@ -241,12 +245,12 @@ def _cautions(asked: _Asked, main: Explanation, answer: Answer, tested: HideTest
     return tuple(lines)
 
 
-def _with_channels(report: PhotoReport, asked: _Asked, main: Explanation, layer: str, count: int) -> PhotoReport:
+def _with_channels(report: PhotoReport, asked: Asked, layer: str) -> PhotoReport:
     """Add the strongest channels of the layer, from the same pass."""
     found = channel_contribution(NetworkProbe(asked.question, at(layer)), layer)
     size = (report.picture.height, report.picture.width)
     rows = []
-    for index in found.strongest(count)[0].tolist():
-        drawn = replace(main, heatmap=found.maps[:, index].cpu()).in_source(0, size).float().numpy()
+    for index in found.strongest(asked.wanted.channels)[0].tolist():
+        drawn = replace(asked.explanation, heatmap=found.maps[:, index].cpu()).in_source(0, size).float().numpy()
         rows.append(ChannelFinding(index, float(found.contribution[0, index]), float(found.share[0, index]), drawn))
     return replace(report, channels=tuple(rows), channels_share=sum(row.share for row in rows))
