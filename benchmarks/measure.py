@@ -54,11 +54,12 @@ def _unit(variants: Mapping[str, Callable[[], Any]]) -> float:
 
 @dataclass(frozen=True)
 class Child:
-    """What a child process used, and what it printed."""
+    """What a child process used, what it printed, and when the first file of its folder was complete (wall)."""
 
     wall: float
     processor: float
     printed: str
+    first: float
 
 
 def child(arguments: Sequence[str], folder: Path | None = None, cache: str = "") -> Child:
@@ -69,6 +70,7 @@ def child(arguments: Sequence[str], folder: Path | None = None, cache: str = "")
     settings = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     if cache:
         settings |= {"PYTHONPYCACHEPREFIX": cache, "PYTHONDONTWRITEBYTECODE": ""}
+    started = time.time()
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -83,7 +85,9 @@ def child(arguments: Sequence[str], folder: Path | None = None, cache: str = "")
         raise ModuleNotFoundError(done.stderr.strip().splitlines()[-1])
     if done.returncode:
         raise RuntimeError(f"python {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
-    return Child(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout)
+    written = [path.stat().st_mtime - started for path in folder.iterdir()] if folder else []
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Child(wall, processor, done.stdout, min(written, default=wall))
 
 
 class Peak:
