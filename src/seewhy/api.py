@@ -13,13 +13,16 @@ import seewhy.attribution  # noqa: F401 (enters every method in the registry)
 from seewhy.adapters.load import load_model
 from seewhy.core import registry
 from seewhy.core.explanation import Explanation
-from seewhy.core.method import Method
+from seewhy.core.method import AUTO, Method
+from seewhy.core.needs import at
 from seewhy.core.sample import Sample
 from seewhy.core.target import Target
 from seewhy.data.picture import sample
 from seewhy.engine import session as engine
 from seewhy.engine.model import Fit, Model
+from seewhy.engine.probe import NetworkProbe, Question
 from seewhy.errors import ConfigError, ModelError, ShapeError
+from seewhy.importance.channels import ChannelContribution, Normalization, channel_contribution
 from seewhy.targets import as_target
 
 Source = str | Path | Image.Image | np.ndarray | Tensor
@@ -119,6 +122,34 @@ class Session(engine.Session):
         if isinstance(methods, (str, Method)):
             answers = [row[0] for row in answers]
         return answers if isinstance(target, (list, tuple)) else answers[0]
+
+    def channels(
+        self,
+        inputs: Tensor | Source | Sample | Sequence[Source | Sample],
+        target: TargetLike = None,
+        layer: str = AUTO,
+        *,
+        normalize: Normalization = "positions",
+        fit: Fit | None = None,
+    ) -> ChannelContribution:
+        """Return what each channel of a layer adds to the score; see `seewhy.importance.channels.channel_contribution`.
+
+        Args:
+            inputs: as in `explain`; all images go through the network at once.
+            target: what is asked; None is the predicted class.
+            layer: a layer with a grid; "auto" is the one that methods look at.
+            normalize: "positions" divides by the number of positions, "magnitude" by the sum of magnitudes over the channels.
+            fit: how pictures are fitted.
+
+        Example:
+            >>> session.channels("photo.jpg", "tabby").strongest(3)
+            tensor([[112, 795, 977]])
+        """
+        batch = self.network.accept(torch.stack([sample.inputs for sample in self.samples(inputs, fit)]))
+        layer = self.network.target_layer(batch) if layer == AUTO else layer
+        asked = as_target(target)
+        block = self.block(batch, at(layer) | asked.needs())
+        return channel_contribution(NetworkProbe(Question(block, asked), at(layer)), layer, normalize)
 
     def samples(self, inputs: Any, fit: Fit | None = None) -> list[Sample]:
         """Return prepared samples of pictures, or of a tensor that is the network's input as it stands."""

@@ -72,3 +72,15 @@ def test_a_dead_layer_contributes_nothing_rather_than_nan(cnn, images):
     found = contributions(cnn, images, "act")
     assert not found.contribution.any()
     assert not found.share.any()
+
+
+def test_through_the_front_door(cnn, images):
+    with seewhy.Session(cnn) as session:
+        found = session.channels(images, 1)
+        named = session.channels(images, 1, "act", normalize="magnitude")
+    assert found.layer == "act"
+    torch.testing.assert_close(found.contribution, contributions(cnn, images, "act").contribution)
+    torch.testing.assert_close(named.contribution, contributions(cnn, images, "act", "magnitude").contribution)
+    assert session.cost == seewhy.Cost(6, 6)  # three images, twice
+    with pytest.raises(seewhy.LayerError, match="no spatial grid"):
+        session.channels(images, 1, "head")
