@@ -148,3 +148,7 @@ def test_figures_that_differ_are_told_apart():
         0.95, 0.1, (0.9, 0.94) * 4, "probability", nothing.bool(), nothing[None].bool(), nothing[None], Cost(9)
     )
     assert "from 0.95 to 0.10" in clear.sentence("x")
+    small = HideTestResult(
+        0.0012, 0.0012, (0.0012,) * 8, "probability", nothing.bool(), nothing[None].bool(), nothing[None], Cost(9)
+    )
+    assert "from 0.0012 to 0.0012" in small.sentence("x")

@@ -88,8 +88,9 @@ class HideTestResult:
 
 
 def _told_apart(before: float, hidden: float, mean: float, spread: float) -> tuple[str, ...]:
-    """Write four numbers with as many decimals, two at least, as tell the first three apart, or four."""
-    for decimals in (2, 3, 4):
+    """Write four numbers with as many decimals as tell the first three apart: two to four, for small numbers four to six."""
+    small = max(abs(before), abs(hidden), abs(mean)) < 0.05
+    for decimals in (4, 5, 6) if small else (2, 3, 4):
         written = tuple(f"{value:.{decimals}f}" for value in (before, hidden, mean))
         if len(set(written)) == len({before, hidden, mean}):
             break

@@ -23,6 +23,7 @@ from seewhy.evaluation.hide_test import HideTest as Test
 from seewhy.evaluation.hide_test import HideTestResult
 from seewhy.importance.channels import channel_contribution
 from seewhy.report.photo import Answer, ChannelFinding, HideTest, PhotoReport
+from seewhy.report.words import probability as written
 from seewhy.targets import Rank
 
 DRAWN = 720
@@ -240,7 +241,9 @@ def _cautions(asked: Asked, main: Explanation, answer: Answer, tested: HideTestR
     if tested is not None and tested.outcome == "fails":
         lines.append("The hide test fails: do not read this map as the reason for the answer.")
     if answer.probability is not None and answer.probability < UNSURE:
-        lines.append(f"The network itself is unsure: it gives {answer.name} a probability of {answer.probability:.2f}.")
+        lines.append(
+            f"The network itself is unsure: it gives {answer.name} a probability of {written(answer.probability)}."
+        )
     lines.append(f"{main.method.title}: {main.method.caution}.")
     return tuple(lines)
 
