@@ -9,6 +9,7 @@ SeewhyError
 ├── MethodError     (RuntimeError)  the method does not fit this network
 ├── DataError       (ValueError)    a picture, folder or file that cannot be read or written
 ├── ModelError      (RuntimeError)  a network that cannot be loaded or explained
+│   └── OutOfMemory                 a pass that does not fit into the device's memory
 └── MissingExtra    (ImportError)   an optional package is not installed
 """
 
@@ -51,6 +52,10 @@ class DataError(SeewhyError, ValueError):
 
 class ModelError(SeewhyError, RuntimeError):
     """A network that cannot be loaded or explained."""
+
+
+class OutOfMemory(ModelError):  # noqa: N818 (the field's own words)
+    """A pass that does not fit into the device's memory."""
 
 
 class MissingExtra(SeewhyError, ImportError):  # noqa: N818 (it is about the extra, and reads as such)

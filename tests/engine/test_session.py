@@ -459,3 +459,35 @@ def test_an_error_in_a_later_block_names_its_images(cnn, images):
     batch[2, 0, 0, 0] = 99.0
     with pytest.raises(seewhy.ModelError, match=r"too bright \(in the block of image 2\)"):
         seewhy.Session(seewhy.Model(Picky(), layer="inner.act"), rows=1).explain(batch, 0)
+
+
+def hungry(cnn, most):
+    class Hungry(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = cnn
+            self.seen = []
+
+        def forward(self, x):
+            self.seen.append(len(x))
+            if len(x) > most:
+                raise torch.OutOfMemoryError("out of memory")
+            return self.inner(x)
+
+    return seewhy.Model(Hungry(), mean=0.5, std=0.5, layer="inner.act")
+
+
+@pytest.mark.parametrize("key", ["grad-cam", "integrated-gradients"])
+def test_a_pass_that_does_not_fit_into_memory_is_halved_until_it_does(cnn, images, key):
+    expected = seewhy.Session(seewhy.Model(cnn, mean=0.5, std=0.5)).explain(images, 0, key)
+    session = seewhy.Session(hungry(cnn, most=2), rows=8)
+    found = session.explain(images, 0, key)
+    torch.testing.assert_close(found.heatmap, expected.heatmap)
+    assert found.cost == expected.cost
+    assert session.network.module.seen[0] == 3  # tried, and not again
+    assert max(session.network.module.seen[1:]) <= 8
+
+
+def test_a_single_image_that_does_not_fit_is_said(cnn, images):
+    with pytest.raises(seewhy.ModelError, match=r"\(1, 3, 8, 8\) does not fit into the memory of cpu"):
+        seewhy.Session(hungry(cnn, most=0)).explain(images, 0)

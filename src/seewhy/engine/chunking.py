@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+import torch
 from torch import Tensor
 
 MOST_ROWS = 64
@@ -28,6 +29,12 @@ class Tuner:
         """Use this many rows for every kind of pass, and measure nothing."""
         self._fixed = rows
 
+    def limit(self, kind: object, rows: int) -> None:
+        """Use at most this many rows for a kind of pass from now on: more did not fit into memory."""
+        with self._lock:
+            self._fixed = self._fixed and min(self._fixed, rows)
+            self._settled[kind] = rows
+
     def rows(self, kind: object) -> int:
         """Return the number of rows to try, or to use, next."""
         with self._lock:
@@ -39,7 +46,7 @@ class Tuner:
             return 2 * max(tried) if tried else 1
 
     def saw(self, kind: object, rows: int, seconds: float) -> None:
-        """Take note of a pass of `rows` rows that took `seconds` of processor time."""
+        """Take note of a pass of `rows` rows that took `seconds`."""
         with self._lock:
             if kind in self._settled or rows & (rows - 1):
                 return
@@ -61,6 +68,11 @@ def packs(variants: Iterable[Tensor], tuner: Tuner, kind: object) -> Iterator[li
         first = next(stream, None)
 
 
-def clock() -> float:
-    """Processor seconds of this process: unlike wall time, they do not count what neighbours do."""
-    return time.process_time()
+def clock(device: torch.device) -> float:
+    """Return seconds by which passes are compared: those of the processor, which neighbours do not lengthen; on an accelerator, those
+    of the wall once it has finished its work.
+    """
+    if device.type == "cpu":
+        return time.process_time()
+    torch.accelerator.synchronize(device)
+    return time.perf_counter()

@@ -20,7 +20,7 @@ from seewhy.engine.model import Model, laid_out
 from seewhy.engine.passes import Pass, on_grid
 from seewhy.engine.recording import NOTHING, layer_of, watching
 from seewhy.engine.twin import borrowed, lay_channels_last, refuse_mixed_rows, twin, unwrapped
-from seewhy.errors import ModelError, SeewhyError, ShapeError
+from seewhy.errors import ModelError, OutOfMemory, SeewhyError, ShapeError
 from seewhy.ops.finite import all_finite
 
 
@@ -118,7 +118,7 @@ class Network:
         before = lay_channels_last(self.module) if self._own else {}
         try:
             return self._seeded(inputs, needs)
-        except SeewhyError:
+        except (SeewhyError, torch.OutOfMemoryError):
             raise
         except RuntimeError:  # what is wrong with the input itself shows again, and is raised, in the usual order
             self._format = torch.contiguous_format
@@ -186,6 +186,10 @@ class Network:
             yield
         except SeewhyError:
             raise
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(
+                f"an input of shape {tuple(inputs.shape)} does not fit into the memory of {inputs.device}"
+            ) from error
         except Exception as error:  # the network is the user's own code, and may raise anything
             raise ModelError(
                 f"{self.model.title} fails on an input of shape {tuple(inputs.shape)}: {type(error).__name__}: {str(error).strip()}"

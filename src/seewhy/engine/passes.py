@@ -12,7 +12,7 @@ from seewhy.core.target import BoundTarget
 from seewhy.core.trace import Reading, Trace
 from seewhy.engine.grids import Grid
 from seewhy.engine.recording import split_call
-from seewhy.errors import GradientError, LayerError, ModelError
+from seewhy.errors import GradientError, LayerError, ModelError, OutOfMemory
 from seewhy.ops.finite import all_finite
 
 
@@ -57,9 +57,13 @@ class Pass:
             raise GradientError(
                 f"no gradient goes from the target to {', '.join(names)}: the target does not depend on it, or the network cuts the graph"
             )
-        found = torch.autograd.grad(
-            score.sum(), [self.nodes[name] for name in names], retain_graph=keep, allow_unused=True
-        )
+        places = [self.nodes[name] for name in names]
+        try:
+            found = torch.autograd.grad(score.sum(), places, retain_graph=keep, allow_unused=True)
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(
+                f"the way back through a pass of shape {tuple(self.inputs.shape)} does not fit into the memory of {score.device}"
+            ) from error
         gradients = {}
         for name, gradient in zip(names, found, strict=True):
             if gradient is None and name not in self.needs.lenient:

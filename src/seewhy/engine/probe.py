@@ -18,6 +18,7 @@ from seewhy.engine.network import Network
 from seewhy.engine.passes import Pass, check_grids, upcast
 from seewhy.engine.recording import layer_of
 from seewhy.engine.stand_ins import stand_in
+from seewhy.errors import OutOfMemory
 
 AT_INPUT = Needs(gradients=frozenset({INPUT}))
 
@@ -140,11 +141,26 @@ class NetworkProbe(Probe):
         united = needs | self._question.target.needs()
         kind = (united, tuple(self.inputs.shape[1:]), put)
         for pack in packs(variants, self._block.network.tuner, kind):
-            begun = clock()
-            whole = self._pass(pack, united, put)
-            self._block.network.tuner.saw(kind, len(pack) * images, clock() - begun)
-            check_grids(whole, needs)
-            yield from (_part(whole, slice(n * images, (n + 1) * images)) for n in range(len(pack)))
+            for whole in self._passes(pack, united, put, kind):
+                check_grids(whole, needs)
+                yield from (_part(whole, slice(n, n + images)) for n in range(0, len(whole.score), images))
+
+    def _passes(self, pack: list[Tensor], needs: Needs, put: str | None, kind: object) -> Iterator[Trace]:
+        """Run a pack of variants at once and let the tuner know; one that does not fit into memory is halved until it does."""
+        network, device = self._block.network, self._block.inputs.device
+        begun = clock(device)
+        try:
+            whole = self._pass(pack, needs, put)
+        except OutOfMemory:
+            half = len(pack) // 2
+            if not half:
+                raise
+            network.tuner.limit(kind, half * len(self.inputs))
+            yield from self._passes(pack[:half], needs, put, kind)
+            yield from self._passes(pack[half:], needs, put, kind)
+        else:
+            network.tuner.saw(kind, len(pack) * len(self.inputs), clock(device) - begun)
+            yield whole
 
     def _pass(self, pack: list[Tensor], needs: Needs, put: str | None) -> Trace:
         """Run a pack of variants at once, write down what it cost, and let its graph go."""

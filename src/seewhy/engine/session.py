@@ -21,7 +21,7 @@ from seewhy.engine.chunking import clock
 from seewhy.engine.model import Model
 from seewhy.engine.network import Network
 from seewhy.engine.probe import Block, NetworkProbe, Question
-from seewhy.errors import MethodError, SeewhyError, ShapeError
+from seewhy.errors import MethodError, OutOfMemory, SeewhyError, ShapeError
 from seewhy.ops.finite import all_finite
 from seewhy.version import __version__
 
@@ -90,10 +90,16 @@ class Session:
         start = 0
         while start < len(inputs):
             rows = slice(start, start + self.network.tuner.rows((needs, "block")))
-            with _naming(samples[rows], among=len(samples)):
-                block = self.block(inputs[rows], needs)
-                asked = [target.part(rows, len(inputs)) for target in targets]
-                parts.append([self._explain(block, target, methods, samples[rows]) for target in asked])
+            asked = [target.part(rows, len(inputs)) for target in targets]
+            try:
+                with _naming(samples[rows], among=len(samples)):
+                    block = self.block(inputs[rows], needs)
+                    parts.append([self._explain(block, target, methods, samples[rows]) for target in asked])
+            except OutOfMemory:
+                if len(samples[rows]) == 1:
+                    raise
+                self.network.tuner.limit((needs, "block"), len(samples[rows]) // 2)
+                continue
             start = rows.stop
         return [[_joined([part[t][m] for part in parts]) for m in range(len(methods))] for t in range(len(targets))]
 
@@ -104,10 +110,10 @@ class Session:
     @torch.inference_mode(mode=False)
     def block(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Block:
         """Return a block of images whose forward pass, made at once, all further questions share."""
-        begun = clock()
+        begun = clock(inputs.device)
         block = Block(self.network, inputs, needs, self.seed)
         _ = block.shared
-        self.network.tuner.saw((needs, "block"), len(inputs), clock() - begun)
+        self.network.tuner.saw((needs, "block"), len(inputs), clock(inputs.device) - begun)
         return block
 
     def _explain(
