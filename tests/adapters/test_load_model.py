@@ -257,8 +257,8 @@ def test_the_rows_of_the_environment() -> None:
 
 def test_the_sources_that_are_listed() -> None:
     rows = {row.spec: row for row in available()}
-    assert rows["efficientnet-lite0"].ready
-    assert rows["path/file.py:FACTORY"].ready
+    assert not rows["efficientnet-lite0"].why_not
+    assert not rows["path/file.py:FACTORY"].why_not
     assert {row.partition(":")[0] for row in rows} >= {"hf", "torchvision", "timm"}
 
 

@@ -4,10 +4,31 @@ import numpy as np
 import pytest
 
 from seewhy.errors import ConfigError, ShapeError
-from seewhy.render.colors import PALETTES, colorize, oklab_to_srgb, palette_table, srgb_to_oklab
+from seewhy.render.colors import PALETTES, colorize, oklab_to_srgb, palette_table
 
 UNSIGNED = [name for name, signed in PALETTES.items() if not signed]
 SIGNED = [name for name, signed in PALETTES.items() if signed]
+
+# The way there as Ottosson 2020 prints it; the package holds only the way back.
+RGB_TO_CONE = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+CONE_TO_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+
+
+def srgb_to_oklab(rgb: np.ndarray) -> np.ndarray:
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return np.cbrt(linear @ RGB_TO_CONE.T) @ CONE_TO_LAB.T
 
 
 def lightness(name: str) -> np.ndarray:

@@ -69,11 +69,6 @@ class Available:
     what: str
     why_not: str = ""
 
-    @property
-    def ready(self) -> bool:
-        """Whether models of this source can be loaded here."""
-        return not self.why_not
-
 
 def available() -> list[Available]:
     """Return every source of models and whether it can be used here; only packages that are installed are imported."""

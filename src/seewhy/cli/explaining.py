@@ -77,7 +77,7 @@ class Job:
             contents = {
                 "png": render.png_bytes(picture(report)),
                 "html": page(report).encode(),
-                "json": json.dumps(found, indent=2).encode(),
+                "json": json.dumps(found, indent=2, allow_nan=False).encode(),
             }
             for ending, content in contents.items():
                 render.write_bytes(paths[ending], content, force=order.force)

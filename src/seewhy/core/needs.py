@@ -25,9 +25,6 @@ class Needs:
         gradients = self.gradients | other.gradients
         return Needs(self.activations | other.activations, gradients, gradients - strict)
 
-    def __le__(self, other: "Needs") -> bool:
-        return self.activations <= other.layers and self.gradients <= other.gradients
-
     @property
     def layers(self) -> frozenset[str]:
         """Every layer that must be watched."""

@@ -112,13 +112,6 @@ def oklab_to_srgb(lab: Colors) -> Colors:
     return rgb
 
 
-def srgb_to_oklab(rgb: Colors) -> Colors:
-    """Convert sRGB in [0, 1] to OKLab; the first column is lightness, 0 black and 1 white."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    lab: Colors = np.cbrt(linear @ np.linalg.inv(_CONE_TO_RGB).T) @ np.linalg.inv(_LAB_TO_CONE).T
-    return lab
-
-
 _LAB_TO_CONE = np.array(
     [
         [1.0, 0.3963377774, 0.2158037573],

@@ -1,6 +1,5 @@
 """Every number of a photo report as plain values, ready for JSON."""
 
-import json
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any
@@ -53,11 +52,6 @@ def numbers(report: PhotoReport) -> dict[str, Any]:
         }
     )
     return plain
-
-
-def json_text(report: PhotoReport, indent: int | None = 2) -> str:
-    """Return `numbers` as JSON text in ASCII; it never holds NaN or Infinity."""
-    return json.dumps(numbers(report), indent=indent, allow_nan=False)
 
 
 def _answer(answer: Answer) -> dict[str, Any]:
