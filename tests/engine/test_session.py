@@ -491,3 +491,23 @@ def test_a_pass_that_does_not_fit_into_memory_is_halved_until_it_does(cnn, image
 def test_a_single_image_that_does_not_fit_is_said(cnn, images):
     with pytest.raises(seewhy.ModelError, match=r"\(1, 3, 8, 8\) does not fit into the memory of cpu"):
         seewhy.Session(hungry(cnn, most=0)).explain(images, 0)
+
+
+def test_a_map_that_holds_nan_is_named_and_not_drawn(cnn, images, monkeypatch):
+    from seewhy.attribution.grad_cam import GradCAM
+
+    def broken(self, probe):
+        heatmap = probe.inputs.sum(dim=1)
+        heatmap[1, 0, 0] = torch.nan
+        return heatmap
+
+    monkeypatch.setattr(GradCAM, "attribute", broken)
+    with pytest.raises(seewhy.MethodError, match="grad-cam: the map of image 1 holds NaN or infinity, and is not drawn"):
+        seewhy.Session(cnn, rows=3).explain(images, 0, "grad-cam")
+
+
+def test_an_all_negative_map_is_said(cnn, images):
+    cnn.head.weight.data[0] = -cnn.head.weight.data[0].abs()
+    explanation = seewhy.Session(cnn).explain(images, 0, "hires-cam")
+    assert explanation.heatmap.max() <= 0
+    assert explanation.notes[0] == ("the whole map is negative: everything in it speaks against class 0",)
