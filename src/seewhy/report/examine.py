@@ -56,6 +56,7 @@ class Asked:
         session, sample, method, block, question: what was asked, and the pass that further questions share.
         layer: the layer whose channels are shown; None where the method looks at none, or at several.
         wanted: what else to ask.
+        begun: what the session had spent before.
     """
 
     explanation: Explanation
@@ -66,11 +67,12 @@ class Asked:
     question: Question
     layer: str | None
     wanted: Examination
+    begun: Cost
 
 
 def ask(session: Session, sample: Sample, target: Target, method: Method, wanted: Examination | None = None) -> Asked:
     """Explain one photo for one target, in one pass that everything else that is wanted can share."""
-    wanted = wanted or Examination()
+    wanted, begun = wanted or Examination(), session.cost
     inputs = session.network.accept(sample.inputs[None])
     method = session.resolved(method, inputs)
     layer = _single_layer(method) if wanted.channels else None
@@ -78,7 +80,7 @@ def ask(session: Session, sample: Sample, target: Target, method: Method, wanted
     block = session.block(inputs, needs)
     question = Question(block, target)
     explanation = session.attribute(question, method, [sample])
-    return Asked(explanation, session, sample, method, block, question, layer, wanted)
+    return Asked(explanation, session, sample, method, block, question, layer, wanted, begun)
 
 
 def examine(asked: Asked, command: str = "") -> PhotoReport:
@@ -92,7 +94,9 @@ def examine(asked: Asked, command: str = "") -> PhotoReport:
     probe = NetworkProbe(asked.question, asked.method.needs())
     tested = Test().run(probe, asked.explanation)[0] if asked.wanted.hide_test else None
     report = _report(asked, (asked.explanation, *others), top, tested, command)
-    return _with_channels(report, asked, asked.layer) if asked.layer else report
+    if asked.layer:
+        report = _with_channels(report, asked, asked.layer)
+    return replace(report, cost=_costs(asked, tested))
 
 
 def _single_layer(method: Method) -> str | None:
@@ -149,7 +153,6 @@ def _report(
         limit=max(made.scale_end() for made in maps),
         normalization=main.scale_words + (" over all maps of this photo" if len(maps) > 1 else " of this map"),
         hide_test=_hide_test(asked.session.model, main, tested, size),
-        cost=_costs(asked, main, tested, len(maps)),
         cautions=_cautions(asked, main, answers[0], tested),
         command=command,
         provenance=main.provenance | {"method": method.key, "settings": method.settings(), "area": SHARE},
@@ -226,13 +229,11 @@ def viewed(inputs: Float[Tensor, "c h w"], model: Model) -> Image.Image | None:
     return Image.fromarray((pixels.expand(3, -1, -1) * 255).round().byte().movedim(0, 2).numpy())
 
 
-def _costs(asked: Asked, main: Explanation, tested: HideTestResult | None, maps: int) -> tuple[str, ...]:
-    lines = [f"map: {main.cost}"]
-    if maps > 1:
-        lines.append(f"maps of {maps - 1} more classes: the same forward, {maps - 1} backwards")
-    if tested is not None:
-        lines.append(f"hide test: {tested.cost}")
-    return tuple(lines)
+def _costs(asked: Asked, tested: HideTestResult | None) -> tuple[str, ...]:
+    """Say what the map needed, what the test took, and what was spent in all, counted as it ran."""
+    test = (f"hide test: {tested.cost}",) if tested is not None else ()
+    whole = f"in all, with other classes and channels: {asked.session.cost - asked.begun}"
+    return (f"map: {asked.explanation.cost}", *test, whole)
 
 
 def _cautions(asked: Asked, main: Explanation, answer: Answer, tested: HideTestResult | None) -> tuple[str, ...]:
