@@ -22,10 +22,13 @@ def test_help_is_light(arguments):
         "try:\n    main()\nexcept SystemExit as end:\n    assert end.code in (0, None), end.code\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules], time.process_time(), file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded, seconds = done.stderr.strip().rsplit(" ", 1)
-    assert loaded == "[]"
-    assert float(seconds) < 1.5  # measured 0.2 to 0.3 s; the bound is loose because machines are shared
+    spent = []
+    for _ in range(3):  # the least of three: machines are shared
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        loaded, seconds = done.stderr.strip().rsplit(" ", 1)
+        assert loaded == "[]"
+        spent.append(float(seconds))
+    assert min(spent) < 0.5
 
 
 def test_every_public_name_is_there():
