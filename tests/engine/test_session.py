@@ -502,7 +502,9 @@ def test_a_map_that_holds_nan_is_named_and_not_drawn(cnn, images, monkeypatch):
         return heatmap
 
     monkeypatch.setattr(GradCAM, "attribute", broken)
-    with pytest.raises(seewhy.MethodError, match="grad-cam: the map of image 1 holds NaN or infinity, and is not drawn"):
+    with pytest.raises(
+        seewhy.MethodError, match="grad-cam: the map of image 1 holds NaN or infinity, and is not drawn"
+    ):
         seewhy.Session(cnn, rows=3).explain(images, 0, "grad-cam")
 
 
