@@ -19,8 +19,9 @@ from seewhy.core.sample import Sample
 from seewhy.core.target import Target
 from seewhy.data.picture import sample
 from seewhy.engine import session as engine
+from seewhy.engine.block import Question
 from seewhy.engine.model import Fit, Model
-from seewhy.engine.probe import NetworkProbe, Question
+from seewhy.engine.probe import NetworkProbe
 from seewhy.errors import ConfigError, ModelError, ShapeError
 from seewhy.importance.channels import ChannelContribution, Normalization, channel_contribution
 from seewhy.targets import as_target

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 import seewhy
 from seewhy.core.explanation import Explanation
 from seewhy.core.needs import Needs
-from seewhy.engine.probe import NetworkProbe, Question
+from seewhy.engine.block import Question
+from seewhy.engine.probe import NetworkProbe
 from seewhy.targets import as_target
 
 

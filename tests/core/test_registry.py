@@ -20,6 +20,7 @@ def facts(**changes: object) -> dict[str, object]:
         "signed": False,
         "resolution": "input",
         "source": Source("Me 2026"),
+        "merit": "none",
         "caution": "none",
         "needs": lambda self: Needs(),
         "cost": lambda self: Cost(1),

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 import seewhy
 from networks import seeded
 from seewhy.core.needs import Needs, at
-from seewhy.engine.probe import NetworkProbe, Question
+from seewhy.engine.block import Question
+from seewhy.engine.probe import NetworkProbe
 from seewhy.targets import as_target
 
 

@@ -6,7 +6,8 @@ from torch import nn
 
 import seewhy
 from seewhy.core.cost import Cost
-from seewhy.engine.probe import NetworkProbe, Question
+from seewhy.engine.block import Question
+from seewhy.engine.probe import NetworkProbe
 from seewhy.evaluation.hide_test import HideTest, HideTestResult, control_areas, hide
 from seewhy.targets import ClassScore, Contrast
 

@@ -48,6 +48,7 @@ class BlurIG(Method):
     resolution = "input"
     complete = True
     source = Source("Xu et al. 2020, Attribution in Scale and Space", "2004.03383", "section 3")
+    merit = "a path of natural pictures, from blurred to sharp; no colour stands for nothing"
     caution = "edges and textures get everything; evenly coloured areas get nothing"
 
     def __post_init__(self) -> None:

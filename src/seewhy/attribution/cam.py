@@ -51,6 +51,7 @@ class CAM(Method):
     source = Source(
         "Zhou et al. 2016, Learning Deep Features for Discriminative Localization", "1512.04150", "equations 1-2"
     )
+    merit = "exact: adds up to the logit on networks that end in average pooling"
     caution = "only for networks that end in average pooling and one linear layer; a coarse grid"
 
     def needs(self) -> Needs:

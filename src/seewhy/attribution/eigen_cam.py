@@ -36,11 +36,13 @@ class EigenCAM(Method):
 
     key = "eigen-cam"
     title = "Eigen-CAM"
+    access = "layers"
     family = "cam"
     signed = False
     resolution = "layer"
     map_unit = "activation"
     source = Source("Muhammad and Yeasin 2020, Eigen-CAM", "2008.00299")
+    merit = "needs no class and no gradient; often clean on busy pictures"
     caution = "the same map for every class: shows what stands out, not what decides"
 
     def needs(self) -> Needs:

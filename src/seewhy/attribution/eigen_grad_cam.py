@@ -39,6 +39,7 @@ class EigenGradCAM(Method):
     signed = False
     resolution = "layer"
     source = Source("Gildenblat 2021, pytorch-grad-cam, EigenGradCAM, after Muhammad and Yeasin 2020", "2008.00299")
+    merit = "like Eigen-CAM, but for one class"
     caution = "shows what varies most among the evidence, not what adds up to the score"
 
     def needs(self) -> Needs:

@@ -37,6 +37,7 @@ class ElementwiseGradCAM(Method):
     signed = False
     resolution = "layer"
     source = Source("Gildenblat 2021, pytorch-grad-cam, GradCAMElementWise")
+    merit = "finds small evidence that averages would drown"
     caution = "evidence for and against that cancels in the network does not cancel here"
 
     def needs(self) -> Needs:

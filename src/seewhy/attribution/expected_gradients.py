@@ -51,6 +51,7 @@ class ExpectedGradients(Method):
     resolution = "input"
     complete = True
     source = Source("Erion et al. 2021, expected gradients", "1906.10670")
+    merit = "no single colour stands for nothing; adds up to the score within its error"
     caution = "an estimate from random draws; the choice of baselines decides what counts as evidence"
 
     def __post_init__(self) -> None:

@@ -39,6 +39,7 @@ class FEM(Method):
 
     key = "fem"
     title = "FEM"
+    access = "layers"
     family = "cam"
     signed = False
     resolution = "layer"
@@ -46,6 +47,7 @@ class FEM(Method):
     source = Source(
         "Fuad et al. 2020, Features Understanding in 3D CNNs for Actions Recognition in Video, doi 10.1109/IPTA50016.2020.9286629",
     )
+    merit = "needs no class and no gradient: which features are unusual here"
     caution = "the same map for every class: shows where features are unusually strong, not what decides"
 
     def __post_init__(self) -> None:

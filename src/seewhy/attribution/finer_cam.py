@@ -53,6 +53,7 @@ class FinerCAM(Method):
     signed = False
     resolution = "layer"
     source = Source("Zhang et al. 2025, Finer-CAM", "2501.11309")
+    merit = "tells look-alike classes apart"
     caution = "classes with near logits need not look alike; a coarse grid"
 
     def __post_init__(self) -> None:

@@ -53,6 +53,7 @@ class FullGrad(Method):
     source = Source(
         "Srinivas and Fleuret 2019, Full-Gradient Representation for Neural Network Visualization", "1905.00780"
     )
+    merit = "adds the biases of every layer: sharp and complete on ReLU networks"
     caution = "magnitudes only; incomplete for smooth activations and layer norm, which the residual tells"
 
     def resolve(self, anatomy: Anatomy) -> "FullGrad":

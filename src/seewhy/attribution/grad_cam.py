@@ -43,6 +43,7 @@ class GradCAM(Method):
     signed = False
     resolution = "layer"
     source = Source("Selvaraju et al. 2017, Grad-CAM", "1610.02391", "equations 1-2")
+    merit = "cheap, robust, passes sanity checks; the first one to try"
     caution = "a coarse grid; averaging gradients over places can light up places that the network does not use"
 
     def needs(self) -> Needs:

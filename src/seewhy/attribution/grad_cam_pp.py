@@ -42,6 +42,7 @@ class GradCAMPlusPlus(Method):
     resolution = "layer"
     map_unit = "relative"
     source = Source("Chattopadhay et al. 2018, Grad-CAM++", "1710.11063", "equation 19")
+    merit = "finds several objects of one class"
     caution = "drops what speaks against the target, so maps of two classes look alike; a coarse grid"
 
     def needs(self) -> Needs:

@@ -60,6 +60,7 @@ class GuidedIG(Method):
     resolution = "input"
     complete = True
     source = Source("Kapishnikov et al. 2021, Guided Integrated Gradients", "2106.09788", "algorithm 1")
+    merit = "less noise than integrated gradients: walks around steep places"
     caution = "the path depends on the network and on the steps: look at the residual"
 
     def __post_init__(self) -> None:

@@ -38,6 +38,7 @@ class HiResCAM(Method):
     signed = True
     resolution = "layer"
     source = Source("Draelos and Carin 2020, Use HiResCAM instead of Grad-CAM", "2011.08891")
+    merit = "exact where the rest of the network is linear: shows only places that were used"
     caution = "exact only where the network is linear after the layer; noisy at early layers"
 
     def needs(self) -> Needs:

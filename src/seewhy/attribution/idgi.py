@@ -56,6 +56,7 @@ class IDGI(Method):
     resolution = "input"
     complete = True
     source = Source("Yang et al. 2023, IDGI", "2303.14242", "algorithm 1")
+    merit = "integrated gradients without the noise that does not change the score"
     caution = "adds up by construction, which proves nothing; pixels that share a step share its sign"
 
     def __post_init__(self) -> None:

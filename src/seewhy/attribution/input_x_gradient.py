@@ -32,6 +32,7 @@ class InputXGradient(Method):
     signed = True
     resolution = "input"
     source = Source("Shrikumar et al. 2016, Not Just a Black Box", "1605.01713", "section 3.2")
+    merit = "one backward; adds up on ReLU networks without biases"
     caution = "zero wherever the normalized input is zero, whatever the network sees there; noisy"
 
     def needs(self) -> Needs:

@@ -58,6 +58,7 @@ class IntegratedGradients(Method):
     resolution = "input"
     complete = True
     source = Source("Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks", "1703.01365", "equation 1")
+    merit = "adds up to the score, which is checked; signed; every pixel of its own"
     caution = "a pixel that has the baseline's colour gets nothing; another baseline gives another map"
 
     def __post_init__(self) -> None:

@@ -47,6 +47,7 @@ class LayerCAM(Method):
     signed = False
     resolution = "layer"
     source = Source("Jiang et al. 2021, LayerCAM, doi 10.1109/TIP.2021.3089943")
+    merit = "sharp at early layers, and joins several"
     caution = "leaves out evidence against the target before it can cancel; early layers show edges"
 
     def __post_init__(self) -> None:

@@ -57,6 +57,7 @@ class LayerConductance(Method):
     resolution = "layer"
     complete = True
     source = Source("Dhamdhere et al. 2018, How Important Is a Neuron?", "1805.12233", "section 3")
+    merit = "adds up to the score at any layer; follows the picture's own path"
     caution = "a coarse grid; another baseline gives another map"
 
     def __post_init__(self) -> None:

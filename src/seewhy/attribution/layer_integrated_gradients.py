@@ -50,6 +50,7 @@ class LayerIntegratedGradients(Method):
     resolution = "layer"
     complete = True
     source = Source("Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks", "1703.01365", "equation 1")
+    merit = "adds up to the score at a layer; less noisy than at pixels"
     caution = "a coarse grid; another baseline gives another map; the line runs through activations that no picture has"
 
     def __post_init__(self) -> None:

@@ -34,11 +34,13 @@ class RandomCAM(Method):
 
     key = "random-cam"
     title = "Random CAM"
+    access = "layers"
     family = "control"
     signed = False
     resolution = "layer"
     map_unit = "arbitrary"
     source = Source("Gildenblat 2021, pytorch-grad-cam, RandomCAM")
+    merit = "what a map looks like that knows nothing; any method should beat it"
     caution = "a control: random weights, no knowledge of the class"
 
     def needs(self) -> Needs:

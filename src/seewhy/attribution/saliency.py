@@ -32,6 +32,7 @@ class Saliency(Method):
     resolution = "input"
     map_unit = "{unit} per unit of input"
     source = Source("Simonyan et al. 2014, Deep Inside Convolutional Networks", "1312.6034", "section 3.1")
+    merit = "the plain derivative: one backward, no settings"
     caution = "shows where a small change moves the score, not what the score is made of; noisy"
 
     def needs(self) -> Needs:

@@ -38,6 +38,7 @@ class SmoothGrad(NoisyMethod):
     resolution = "input"
     map_unit = "{unit} per unit of input"
     source = Source("Smilkov et al. 2017, SmoothGrad", "1706.03825", "section 2")
+    merit = "the gradient with its noise averaged away; still signed"
     caution = "the gradient of a smoothed network: more noise looks cleaner and is not truer"
 
     def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"]:

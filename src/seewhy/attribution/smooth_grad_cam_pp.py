@@ -46,6 +46,7 @@ class SmoothGradCAMPlusPlus(NoisyMethod):
     resolution = "layer"
     map_unit = "relative"
     source = Source("Omeiza et al. 2019, Smooth Grad-CAM++", "1908.01224")
+    merit = "Grad-CAM++ that does not hang on one noisy pass"
     caution = "drops what speaks against the target; explains noisy copies, which may be read as something else"
 
     def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"]:

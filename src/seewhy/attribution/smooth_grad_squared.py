@@ -38,6 +38,7 @@ class SmoothGradSquared(NoisyMethod):
     resolution = "input"
     map_unit = "square of {unit} per unit of input"
     source = Source("Hooker et al. 2019, A Benchmark for Interpretability Methods", "1806.10758", "section 3")
+    merit = "ranks places well when magnitude matters and sign does not"
     caution = "a square makes strong places stronger and weak ones vanish"
 
     def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"]:

@@ -40,6 +40,7 @@ class VarGrad(NoisyMethod):
     resolution = "input"
     map_unit = "square of {unit} per unit of input"
     source = Source("Adebayo et al. 2018, Local Explanation Methods", "1810.03307")
+    merit = "finds where the network is unsteady; independent of the gradient's mean"
     caution = "blind to whatever acts on the score in a straight line; strong where the network bends"
 
     def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"]:

@@ -41,6 +41,7 @@ class XGradCAM(Method):
     signed = False
     resolution = "layer"
     source = Source("Fu et al. 2020, Axiom-based Grad-CAM", "2008.02312")
+    merit = "weights that keep sensitivity and conservation as well as a CAM can"
     caution = "a coarse grid; unstable for layers with negative activations"
 
     def needs(self) -> Needs:

@@ -1,8 +1,8 @@
 """What a method said about a block of images: whole at birth, never changed."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +18,7 @@ from seewhy import render
 from seewhy.core.cost import Cost
 from seewhy.core.method import Method
 from seewhy.core.registry import make
+from seewhy.core.rules import Coverage
 from seewhy.core.sample import Geometry, Sample
 from seewhy.errors import DataError
 from seewhy.ops.filters import resize
@@ -25,7 +26,7 @@ from seewhy.ops.filters import resize
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file that `save` writes."""
 
 
@@ -43,6 +44,9 @@ class Explanation:
         samples: the images; what a picture of the map is drawn on.
         cost: passes per image that this map needed; a pass that methods share is counted in each of them.
         residual: for methods that promise completeness, score explained minus sum of the map, per image.
+        error: for estimates, the standard error of each value of the map.
+        figures: numbers per image that say how good an estimate is, by their names.
+        coverage: for methods with backward rules, which operations they met and what was done with each.
         notes: what a reader must know about these maps, per image.
         provenance: network, versions, seed.
     """
@@ -56,6 +60,9 @@ class Explanation:
     cost: Cost
     classes: tuple[int, ...] | None = None
     residual: Float[Tensor, " b"] | None = None
+    error: Float[Tensor, "b *spatial"] | None = None
+    figures: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    coverage: Coverage | None = None
     notes: tuple[tuple[str, ...], ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -75,6 +82,8 @@ class Explanation:
             samples=self.samples[here],
             classes=None if self.classes is None else self.classes[here],
             residual=None if self.residual is None else self.residual[here],
+            error=None if self.error is None else self.error[here],
+            figures={name: values[here] for name, values in self.figures.items()},
             notes=self.notes[here],
         )
 
@@ -167,7 +176,9 @@ class Explanation:
             "classes": None if self.classes is None else list(self.classes),
             "score": self.score.tolist(),
             "residual": None if self.residual is None else self.residual.tolist(),
-            "cost": {"forwards": self.cost.forwards, "backwards": self.cost.backwards},
+            "figures": {name: list(values) for name, values in self.figures.items()},
+            "coverage": None if self.coverage is None else asdict(self.coverage),
+            "cost": self.cost.as_dict(),
             "notes": [list(notes) for notes in self.notes],
             "names": [sample.name for sample in self.samples],
             "resolution": list(self.heatmap.shape[1:]),
@@ -210,6 +221,8 @@ class Explanation:
             "heatmap": self.heatmap.cpu().numpy(),
             "inputs": np.stack([sample.inputs.detach().float().cpu().numpy() for sample in self.samples]),
         }
+        if self.error is not None:
+            arrays["error"] = self.error.cpu().numpy()
         pictures = {f"picture{n}": np.asarray(s.picture) for n, s in enumerate(self.samples) if s.picture is not None}
         return arrays | pictures
 
@@ -221,6 +234,7 @@ class Explanation:
                 about = json.loads(arrays["about"].tobytes())
                 samples = tuple(_sample(arrays, about, n) for n in range(len(arrays["heatmap"])))
                 heatmap = torch.from_numpy(arrays["heatmap"])
+                spread = torch.from_numpy(arrays["error"]) if "error" in arrays else None
         except FileNotFoundError:
             raise DataError(f"{path}: no such file") from None
         except (ValueError, KeyError, OSError, EOFError) as error:
@@ -237,6 +251,9 @@ class Explanation:
             cost=Cost(**about["cost"]),
             classes=None if about["classes"] is None else tuple(about["classes"]),
             residual=None if about["residual"] is None else torch.tensor(about["residual"], dtype=heatmap.dtype),
+            error=spread,
+            figures={name: tuple(values) for name, values in about["figures"].items()},
+            coverage=_coverage(about["coverage"]),
             notes=tuple(tuple(notes) for notes in about["notes"]),
             provenance=about["provenance"],
         )
@@ -254,6 +271,10 @@ class Explanation:
             cells.append(f'<img src="{source}" alt="{escape(alt, quote=True)}" style="max-width:48%;margin:4px">')
         more = f"<p>and {len(self) - 8} more images</p>" if len(self) > 8 else ""
         return f"<div>{''.join(cells)}{more}</div>"
+
+
+def _coverage(about: dict[str, Any] | None) -> Coverage | None:
+    return None if about is None else Coverage(about["rules"], tuple(tuple(row) for row in about["met"]))
 
 
 def _sample(arrays: Any, about: dict[str, Any], index: int) -> Sample:

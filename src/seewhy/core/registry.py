@@ -7,12 +7,13 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from seewhy.core.method import Method
+from seewhy.core.values import as_value
 from seewhy.errors import ConfigError, nearest
 
 M = TypeVar("M", bound=type[Method])
 
 _METHODS: dict[str, type[Method]] = {}
-_FACTS = ("key", "title", "family", "signed", "resolution", "source", "caution")
+_FACTS = ("key", "title", "family", "signed", "resolution", "source", "merit", "caution")
 
 
 def register(method: M) -> M:
@@ -61,6 +62,4 @@ def make(key: str, **settings: Any) -> Method:
     for name in settings:
         if name not in known:
             raise ConfigError(f"{key} has no setting {name!r}; it has {', '.join(known) or 'none'}")
-    return _METHODS[key](
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
-    )
+    return _METHODS[key](**{name: as_value(value) for name, value in settings.items()})

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from seewhy.engine.constants import adds_constant
 from seewhy.engine.grids import NOWHERE, places_in
 from seewhy.engine.layers import Layer, Survey, choose, survey
-from seewhy.engine.recording import layer_of
+from seewhy.engine.recording import layer_of, split_call
 from seewhy.errors import LayerError, ModelError
 
 
@@ -29,6 +29,7 @@ class Anatomy:
         self._lock = threading.RLock()
         self._found: dict[tuple[int, ...], str] = {}
         self._places: dict[tuple[int, ...], frozenset[tuple[int, ...]]] = {}
+        self._layers: dict[tuple[int, ...], list[Layer]] = {}
         self._biased: dict[tuple[int, ...], tuple[str, ...]] = {}
 
     def layers(self, inputs: Float[Tensor, "1 c *spatial"]) -> tuple[list[Layer], str | None]:
@@ -83,6 +84,42 @@ class Anatomy:
                     layers = self._survey(inputs[:1]).layers
                 self._biased[shape] = tuple(name for layer in layers for name in self._constant_calls(layer))
             return self._biased[shape]
+
+    def activation_shape(self, layer: str, inputs: Float[Tensor, "b c *spatial"]) -> tuple[int, ...]:
+        """Return the shape (c, *spatial) of what a layer gives on its grid for inputs of this size; raise `LayerError` where it has none."""
+        layer_of(self._module, layer)
+        base = split_call(layer)[0]
+        for found in self._ran(inputs):
+            if found.name == base and found.grid is not None:
+                return found.grid.shape_of(found.shape)
+        raise LayerError(
+            f"layer {layer!r} of {self._name} has no spatial grid, or does not run; `seewhy layers` lists them"
+        )
+
+    def token_layer(self, inputs: Float[Tensor, "b c *spatial"]) -> str:
+        """Return the layer that puts the whole sequence of tokens together: the last one before the first attention or block.
+
+        That is the first module that puts out every token, class and registers included, and is no linear map.
+
+        Raises:
+            LayerError: no layer puts out tokens with places.
+        """
+        tokens = [layer for layer in self._ran(inputs) if layer.grid is not None and layer.grid.form == "tokens"]
+        if not tokens:
+            raise LayerError(
+                f"{self._name} has no tokens with places; methods that drop tokens are for vision transformers"
+            )
+        most = max(layer.shape[1] for layer in tokens)
+        return next(layer.name for layer in tokens if layer.shape[1] == most)
+
+    def _ran(self, inputs: Float[Tensor, "b c *spatial"]) -> list[Layer]:
+        """Return the layers that run on inputs of this size, in the order in which they finish."""
+        shape = tuple(inputs.shape[1:])
+        with self._lock:
+            if shape not in self._layers:
+                with torch.no_grad():
+                    self._layers[shape] = self._survey(inputs[:1].detach()).layers
+            return self._layers[shape]
 
     def places(self, inputs: Float[Tensor, "b c *spatial"]) -> frozenset[tuple[int, ...]]:
         """Return the grids that the network's maps have on inputs of this size: tokens must lie on one of them."""

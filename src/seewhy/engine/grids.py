@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -41,6 +42,10 @@ class Grid:
     form: str
     extra: int = 0
 
+    def shape_of(self, raw: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape (c, *spatial) of one row on the grid, from the shape in the layer's own layout."""
+        return (raw[1] if self.form in ("channel-first", "flat") else raw[-1], *self.size)
+
     def apply(self, activation: Tensor) -> Float[Tensor, "b c *spatial"]:
         """Return the activation as (b, c, *spatial), the extra tokens left out."""
         if self.form == "channel-first":
@@ -50,6 +55,19 @@ class Grid:
         patches = activation.transpose(1, 2) if self.form == "tokens" else activation
         patches = patches[:, :, self.extra :]
         return patches.reshape(*patches.shape[:2], *self.size)
+
+
+def raw_with(raw: Tensor, grid: Grid | None, activation: Float[Tensor, "b c *spatial"]) -> Tensor:
+    """Return what a layer put out, in its own layout, with the part that has a grid replaced; tokens without a place stay."""
+    if grid is None or grid.form == "channel-first":
+        return activation
+    if grid.form == "channel-last":
+        return activation.movedim(1, -1)
+    patches = activation.flatten(2)
+    patches = patches.transpose(1, 2) if grid.form == "tokens" else patches
+    axis = 1 if grid.form == "tokens" else 2
+    extra = raw.narrow(axis, 0, grid.extra)
+    return torch.cat([extra.expand(len(patches), *extra.shape[1:]), patches], dim=axis)
 
 
 def find_grid(

@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from seewhy.core.cost import Cost
 from seewhy.core.needs import INPUT, Needs
@@ -19,9 +21,13 @@ from seewhy.engine.layers import Layer
 from seewhy.engine.model import Model, laid_out
 from seewhy.engine.passes import Pass, on_grid
 from seewhy.engine.recording import NOTHING, layer_of, watching
+from seewhy.engine.replay import CannotCut, Tape, record
 from seewhy.engine.twin import borrowed, lay_channels_last, refuse_mixed_rows, twin, unwrapped
 from seewhy.errors import ModelError, OutOfMemory, SeewhyError, ShapeError
 from seewhy.ops.finite import all_finite
+
+PLAINLY: AbstractContextManager[Any] = nullcontext()
+"""Nobody watches the operations of a pass."""
 
 
 class Network:
@@ -34,6 +40,7 @@ class Network:
     Attributes:
         notes: what a reader must know about how the network is run.
         spent: passes of one image made so far.
+        cuts: by kind of partial pass, why it cannot be used; empty where it can.
     """
 
     def __init__(self, model: Model, device: torch.device | str | None = None, seed: int = 0) -> None:
@@ -41,6 +48,7 @@ class Network:
         self.notes = model.notes
         self.spent = Cost()
         self.tuner = Tuner()
+        self.cuts: dict[object, str] = {}
         self._lock = threading.RLock()
         self._format = torch.contiguous_format
         self._settled = self._draws = False
@@ -68,6 +76,11 @@ class Network:
                 return weight
         return torch.zeros(())
 
+    @property
+    def merged(self) -> "Network":
+        """The same network with its batch norms merged into the layers before them; itself where it has none."""
+        return self
+
     def accept(self, inputs: Tensor) -> Float[Tensor, "b c *spatial"]:
         """Return inputs on the network's device and in its precision, as they may be differentiated; raise on a wrong kind."""
         if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or inputs.dim() < 3:
@@ -83,28 +96,44 @@ class Network:
             inputs = inputs.detach().to(device=self.weight.device, dtype=self.weight.dtype)
             return inputs.clone() if inputs.is_inference() else inputs
 
-    def forward(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs, put: Mapping[str, Tensor] = NOTHING) -> Pass:
+    def forward(
+        self,
+        inputs: Float[Tensor, "b c *spatial"],
+        needs: Needs,
+        put: Mapping[str, Tensor] = NOTHING,
+        under: AbstractContextManager[Any] = PLAINLY,
+        *,
+        partial: bool = False,
+    ) -> Pass:
         """Run the network once.
 
         Args:
             inputs: what it takes, any number of rows.
             needs: what is wanted of the pass; the graph starts at the first place whose gradient is wanted.
             put: what layers give on instead of what they make, each in the layer's own layout.
+            under: what sees each operation of the pass: rules, a recorder, a replay.
+            partial: only a part of the network runs under it, and the pass is counted so.
         """
         with self._explained(inputs):
-            made = self._forward(inputs, needs, put)
+            made = self._forward(inputs, needs, put, under)
         if needs.gradients and not made.reading.output.requires_grad and INPUT not in needs.gradients:
-            made = self._forward(inputs, needs | Needs(gradients=frozenset({INPUT})), put)
-        self.count(Cost(forwards=len(inputs)))
+            made = self._forward(inputs, needs | Needs(gradients=frozenset({INPUT})), put, under)
+        self.count(Cost(partial=len(inputs)) if partial else Cost(forwards=len(inputs)))
         return made
 
-    def _forward(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs, put: Mapping[str, Tensor]) -> Pass:
+    def _forward(
+        self,
+        inputs: Float[Tensor, "b c *spatial"],
+        needs: Needs,
+        put: Mapping[str, Tensor],
+        under: AbstractContextManager[Any] = PLAINLY,
+    ) -> Pass:
         with self._running():
             if self._settled:
-                return self._seeded(inputs, needs, put)
+                return self._seeded(inputs, needs, put, under)
             made = self._try_channels_last(inputs, needs) or self._seeded(inputs, needs)
             self._settled = True
-            return made
+            return made if under is PLAINLY and not put else self._seeded(inputs, needs, put, under)
 
     def _try_channels_last(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Pass | None:
         """Run a convolutional network with its channels last, which is faster on a CPU and equally exact.
@@ -126,31 +155,43 @@ class Network:
                 part.weight = weight
             return None
 
-    def _seeded(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs, put: Mapping[str, Tensor] = NOTHING) -> Pass:
+    def _seeded(
+        self,
+        inputs: Float[Tensor, "b c *spatial"],
+        needs: Needs,
+        put: Mapping[str, Tensor] = NOTHING,
+        under: AbstractContextManager[Any] = PLAINLY,
+    ) -> Pass:
         """Run once; a network that draws random numbers in eval mode draws the same ones each time, and nobody else's."""
         if self._draws:
             with torch.random.fork_rng(devices=[]):
                 torch.random.manual_seed(self.seed)
-                return self._once(inputs, needs, put)
+                return self._once(inputs, needs, put, under)
         if self._settled:
-            return self._once(inputs, needs, put)
+            return self._once(inputs, needs, put, under)
         before = torch.random.get_rng_state()
-        made = self._once(inputs, needs, put)
+        made = self._once(inputs, needs, put, under)
         if torch.equal(before, torch.random.get_rng_state()):
             return made
         torch.random.set_rng_state(before)
         self._draws = True
         self.notes += ("the network draws random numbers in eval mode; each pass is given the same ones",)
-        return self._seeded(inputs, needs, put)
+        return self._seeded(inputs, needs, put, under)
 
-    def _once(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs, put: Mapping[str, Tensor]) -> Pass:
+    def _once(
+        self,
+        inputs: Float[Tensor, "b c *spatial"],
+        needs: Needs,
+        put: Mapping[str, Tensor],
+        under: AbstractContextManager[Any],
+    ) -> Pass:
         from_input = INPUT in needs.gradients
         leaf = inputs.detach().clone().requires_grad_() if from_input else inputs
         with (
             torch.set_grad_enabled(from_input),
             watching(self.module, needs.activations, needs.gradients - {INPUT}, put) as watch,
         ):
-            output = self._run(leaf)
+            output = self._run(leaf, under)
             _check_answer(output, len(inputs))
             nodes = {name: watch.of(name) for name in needs.layers}
         grids = {name: self._grid(name, value, inputs) for name, value in nodes.items()}
@@ -163,9 +204,31 @@ class Network:
         places = self._anatomy.places(inputs) if value.dim() == 3 else NOWHERE
         return find_grid(value, len(inputs), inputs.shape[2:], layer_of(self.module, name), places)
 
-    def _run(self, inputs: Tensor) -> Tensor:
+    def _run(self, inputs: Tensor, under: AbstractContextManager[Any] = PLAINLY) -> Tensor:
         """Call the twin and return its answer."""
-        return self.model.pick(self.module(self._arranged(inputs)))
+        arranged = self._arranged(inputs)
+        with under:
+            return self.model.pick(self.module(arranged))
+
+    def tape(self, layer: str, image: Float[Tensor, "1 c *spatial"], like: Tape | None = None) -> Tape:
+        """Return what is needed to go on from a layer with other activations of this image.
+
+        Two passes, of one row and of two; only the first where a tape of another image of this size is known.
+
+        Raises:
+            CannotCut: the network cannot be cut there, or draws random numbers.
+        """
+        with self._explained(image), self._running(), torch.no_grad():
+            if self._draws:
+                raise CannotCut("the network draws random numbers")
+
+            def run(arranged: Tensor, mode: TorchFunctionMode) -> None:
+                with mode:
+                    self.module(arranged)
+
+            made = record(self.module, layer, self._arranged(image), run, like)
+        self.count(Cost(forwards=3 if like is None else 1))
+        return made
 
     def _arranged(self, inputs: Tensor) -> Tensor:
         if inputs.dim() == 4 and self._format is not torch.contiguous_format:
@@ -184,7 +247,7 @@ class Network:
         """Turn whatever the network's own code raises into a `ModelError` that says on which input."""
         try:
             yield
-        except SeewhyError:
+        except (SeewhyError, CannotCut):
             raise
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(
@@ -210,6 +273,16 @@ class Network:
         """Return the layer that methods look at; raise `LayerError` where there is none."""
         with self._running(), self._explained(inputs):
             return self._anatomy.target_layer(inputs)
+
+    def activation_shape(self, layer: str, inputs: Float[Tensor, "b c *spatial"]) -> tuple[int, ...]:
+        """Return the shape (c, *spatial) of what a layer gives on its grid; raise `LayerError` where it has none."""
+        with self._running(), self._explained(inputs):
+            return self._anatomy.activation_shape(layer, inputs)
+
+    def token_layer(self, inputs: Float[Tensor, "b c *spatial"]) -> str:
+        """Return the first layer that puts out tokens with places; raise `LayerError` where there is none."""
+        with self._running(), self._explained(inputs):
+            return self._anatomy.token_layer(inputs)
 
     def biased_layers(self, inputs: Float[Tensor, "b c *spatial"]) -> tuple[str, ...]:
         """Return the layers that run and add a constant to their output, in the order in which they finish."""

@@ -26,6 +26,15 @@ class Pass:
     grids: Mapping[str, Grid | None]
     needs: Needs
 
+    def of(self, rows: slice, needs: Needs) -> "Pass":
+        """Return some rows of the pass, without its graph."""
+        reading = Reading(
+            self.reading.output[rows].detach(),
+            {name: value[rows].detach() for name, value in self.reading.activation.items()},
+        )
+        nodes = {name: node[rows].detach() for name, node in self.nodes.items() if len(node) == len(self.inputs)}
+        return Pass(self.inputs[rows], reading, nodes, self.grids, needs)
+
     def trace(self, bound: BoundTarget, *, last: bool = False) -> Trace:
         """Score the pass with a bound target and go back to the places where gradients are wanted.
 
@@ -39,7 +48,7 @@ class Pass:
         """
         with torch.inference_mode(mode=False), torch.set_grad_enabled(bool(self.needs.gradients)):
             score = bound(self.reading)
-            _check_finite(score)
+            check_finite(score)
             gradient = self._gradients(score, keep=not last) if self.needs.gradients else {}
         return Trace(
             inputs=upcast(self.inputs.detach()),
@@ -75,7 +84,8 @@ class Pass:
         return gradients
 
 
-def _check_finite(score: Float[Tensor, " b"]) -> None:
+def check_finite(score: Float[Tensor, " b"]) -> None:
+    """Raise `ModelError` where a score is NaN or infinite."""
     if not all_finite(score):
         bad = ", ".join(str(row) for row in (~torch.isfinite(score)).nonzero()[:, 0].tolist())
         raise ModelError(
@@ -100,3 +110,15 @@ def check_grids(trace: Trace, needs: Needs) -> None:
             f"layer {split_call(layer)[0]!r} puts out {tuple(trace.raw[layer].shape)}, in which no spatial grid of the input's "
             f"proportions ({' x '.join(map(str, trace.inputs.shape[2:]))}) is found; choose another with `seewhy layers`"
         )
+
+
+def part_of(trace: Trace, rows: slice) -> Trace:
+    """Return some rows of a trace."""
+    return Trace(
+        trace.inputs[rows],
+        trace.output[rows],
+        trace.score[rows],
+        {name: value[rows] for name, value in trace.activation.items()},
+        {name: value[rows] for name, value in trace.gradient.items()},
+        {name: value[rows] for name, value in trace.raw.items()},
+    )

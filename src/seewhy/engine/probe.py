@@ -4,79 +4,31 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
+from seewhy.core.attention import AttentionTrace
 from seewhy.core.cost import Cost
 from seewhy.core.needs import INPUT, Needs, at
 from seewhy.core.probe import Probe
+from seewhy.core.rules import Propagation, Rules
 from seewhy.core.target import BoundTarget, Target
 from seewhy.core.trace import Reading, Trace
+from seewhy.core.values import Array
+from seewhy.engine.attending import attention_of
+from seewhy.engine.block import Bill, Question
 from seewhy.engine.chunking import clock, packs
 from seewhy.engine.constants import constant
-from seewhy.engine.network import Network
-from seewhy.engine.passes import Pass, check_grids, upcast
+from seewhy.engine.grids import raw_with
+from seewhy.engine.partial import FromLayer
+from seewhy.engine.passes import check_grids, part_of, upcast
+from seewhy.engine.propagating import propagate
 from seewhy.engine.recording import layer_of
 from seewhy.engine.stand_ins import stand_in
-from seewhy.errors import OutOfMemory
+from seewhy.engine.windows import Windows
+from seewhy.errors import MethodError, OutOfMemory
 
 AT_INPUT = Needs(gradients=frozenset({INPUT}))
-
-
-class Block:
-    """A block of images and the one forward pass that every question about them shares."""
-
-    def __init__(self, network: Network, inputs: Float[Tensor, "b c *spatial"], needs: Needs, seed: int = 0) -> None:
-        self.network, self.inputs, self.needs, self.seed = network, inputs, needs, seed
-
-    @cached_property
-    def shared(self) -> Pass:
-        """The pass over the images themselves, made when it is first wanted."""
-        return self.network.forward(self.inputs, self.needs)
-
-
-class Question:
-    """One target asked of one block: bound once, traced once, whichever methods share it."""
-
-    def __init__(self, block: Block, target: Target) -> None:
-        self.block, self.target = block, target
-
-    @cached_property
-    def bound(self) -> BoundTarget:
-        """The target, bound on the unperturbed images."""
-        return self.target.bind(self.block.shared.reading, self.block.network.model.labels)
-
-    @property
-    def score(self) -> Float[Tensor, " b"]:
-        """The target's value on the unperturbed images."""
-        if "trace" in self.__dict__:
-            return self.trace.score
-        with torch.no_grad():
-            return upcast(self.bound(self.block.shared.reading).detach())
-
-    @cached_property
-    def trace(self) -> Trace:
-        """The pass over the images themselves, with the gradients that any method of the block wants."""
-        trace = self.block.shared.trace(self.bound)
-        self.block.network.count(Cost(backwards=len(self.block.inputs) if self.block.needs.gradients else 0))
-        return trace
-
-
-class Bill:
-    """What a method has used so far: passes per image, and the questions whose shared pass it has gone back through.
-
-    The shared forward is always charged: the target is bound on it.
-    """
-
-    def __init__(self) -> None:
-        self.cost = Cost(forwards=1)
-        self._shared: list[Question] = []
-
-    def share(self, question: Question, needs: Needs) -> None:
-        """Charge the backward of a shared pass, once for each question."""
-        if question not in self._shared:
-            self.cost += Cost(backwards=1 if needs.gradients else 0)
-            self._shared.append(question)
 
 
 class NetworkProbe(Probe):
@@ -101,6 +53,11 @@ class NetworkProbe(Probe):
     def inputs(self) -> Float[Tensor, "b c *spatial"]:
         """The images, as the network takes them, but never in half precision: methods add up many small numbers."""
         return upcast(self._block.inputs)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader must know about how the passes were made."""
+        return self._bill.remarks
 
     @property
     def bound(self) -> BoundTarget:
@@ -143,7 +100,7 @@ class NetworkProbe(Probe):
         for pack in packs(variants, self._block.network.tuner, kind):
             for whole in self._passes(pack, united, put, kind):
                 check_grids(whole, needs)
-                yield from (_part(whole, slice(n, n + images)) for n in range(0, len(whole.score), images))
+                yield from (part_of(whole, slice(n, n + images)) for n in range(0, len(whole.score), images))
 
     def _passes(self, pack: list[Tensor], needs: Needs, put: str | None, kind: object) -> Iterator[Trace]:
         """Run a pack of variants at once and let the tuner know; one that does not fit into memory is halved until it does."""
@@ -186,12 +143,61 @@ class NetworkProbe(Probe):
         for trace in self.traces(variants, Needs()):
             yield trace.score
 
+    def windows(
+        self, corners: Iterable[tuple[int, ...]], size: tuple[int, ...], fill: Float[Tensor, "b c *spatial"]
+    ) -> Iterator[Float[Tensor, " b"]]:
+        """Yield the scores of the images with one window each time replaced by the fill."""
+        return Windows(self._question, self._bill, size, fill.to(self._block.inputs)).scores(corners)
+
+    def replayed(self, layer: str, variants: Iterable[Float[Tensor, "b c *spatial"]]) -> Iterator[Float[Tensor, " b"]]:
+        """Yield the scores where a layer gives each variant on its grid instead of its own output."""
+        made = self._block.shared
+        raw, grid = made.nodes[layer].detach(), made.grids[layer]
+        check_grids(self.trace(), Needs(frozenset({layer})))
+        back = (raw_with(raw, grid, variant.to(raw)) for variant in variants)
+        return FromLayer(self._question, self._bill, layer, raw).scores(back)
+
+    def with_tokens(self, layer: str, kept: Iterable[Int[Tensor, "#b k"]]) -> Iterator[Float[Tensor, " b"]]:
+        """Yield the scores where a layer hands on only some of its patch tokens; class and register tokens always stay."""
+        made = self._block.shared
+        raw, grid = made.nodes[layer].detach(), made.grids[layer]
+        if grid is None or grid.form != "tokens":
+            raise MethodError(
+                f"layer {layer!r} puts out no tokens; dropping tokens is for transformers without windows"
+            )
+        extra = torch.arange(grid.extra, device=raw.device)
+        chosen = (torch.cat([extra.expand(len(which), -1), which.to(raw.device) + grid.extra], dim=1) for which in kept)
+        rows = (raw.gather(1, which.expand(len(raw), -1)[..., None].expand(-1, -1, raw.shape[2])) for which in chosen)
+        return FromLayer(self._question, self._bill, layer, raw, any_size=True).scores(rows)
+
+    def propagated(
+        self, rules: Rules, needs: Needs, beside: Float[Tensor, "b c *spatial"] | None = None
+    ) -> Propagation:
+        """Make one pass over the images, and go back through it under rules."""
+        return propagate(self._question, self._bill, rules, needs, beside)
+
+    def attention(self, *, gradients: bool = False, layerwise: bool = False) -> tuple[AttentionTrace, ...]:
+        """Return the attention weights of each layer of a transformer, from one pass over the images, first layer first."""
+        return attention_of(self._question, self._bill, gradients=gradients, layerwise=layerwise)
+
+    def one_by_one(self) -> Iterator["NetworkProbe"]:
+        """Yield a probe for each image alone; what the most expensive image costs is what each is charged."""
+        dearest = Cost()
+        for index in range(len(self.inputs)):
+            bill = Bill(Cost())
+            yield NetworkProbe(self._question.of(index), self._needs, bill)
+            cost = bill.cost
+            dearest = max(dearest, cost, key=lambda one: (one.forwards, one.backwards, one.partial))
+            for remark in bill.remarks:
+                self._bill.remark(remark)
+        self._bill.cost += dearest
+
     def toward(self, target: Target) -> "NetworkProbe":
         """Return a probe of the same images for another target; it shares the forward pass, and its cost adds to this one's."""
         return NetworkProbe(Question(self._block, target), self._needs, self._bill)
 
-    def stand_in(self, kind: str) -> Float[Tensor, "b c *spatial"]:
-        """Return images that stand for "nothing": "black", "white", "zero", "mean", "blur" or "noise"."""
+    def stand_in(self, kind: str | Array) -> Float[Tensor, "b c *spatial"]:
+        """Return images that stand for "nothing": "black", "white", "zero", "mean", "blur" or "noise", or one given image."""
         return stand_in(kind, self.inputs, self._block.network.model, self.generator())
 
     def constants(self, layers: Iterable[str]) -> Iterator[Tensor]:
@@ -221,15 +227,3 @@ def _each(bound: BoundTarget, times: int) -> BoundTarget:
         return torch.cat(parts)
 
     return BoundTarget(score, bound.names * times, bound.unit)
-
-
-def _part(trace: Trace, rows: slice) -> Trace:
-    """Return some rows of a trace."""
-    return Trace(
-        trace.inputs[rows],
-        trace.output[rows],
-        trace.score[rows],
-        {name: value[rows] for name, value in trace.activation.items()},
-        {name: value[rows] for name, value in trace.gradient.items()},
-        {name: value[rows] for name, value in trace.raw.items()},
-    )

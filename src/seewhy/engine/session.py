@@ -17,10 +17,11 @@ from seewhy.core.method import Anatomy, Attribution, Method
 from seewhy.core.needs import Needs
 from seewhy.core.sample import Sample
 from seewhy.core.target import Target
+from seewhy.engine.block import Block, Question
 from seewhy.engine.chunking import clock
 from seewhy.engine.model import Model
 from seewhy.engine.network import Network
-from seewhy.engine.probe import Block, NetworkProbe, Question
+from seewhy.engine.probe import NetworkProbe
 from seewhy.errors import MethodError, OutOfMemory, SeewhyError, ShapeError
 from seewhy.ops.finite import all_finite
 from seewhy.version import __version__
@@ -145,8 +146,15 @@ class Session:
             cost=probe.cost,
             classes=bound.classes,
             residual=None if found.residual is None else found.residual.detach().cpu(),
+            error=None if found.error is None else found.error.detach().cpu(),
+            figures={name: tuple(values.tolist()) for name, values in found.figures.items()},
+            coverage=found.coverage,
             notes=tuple(
-                self.network.notes + found.notes + _remarks(row, method, name) + _shortfall(found, index, bound.unit)
+                self.network.notes
+                + probe.remarks
+                + found.notes
+                + _remarks(row, method, name)
+                + _shortfall(found, index, bound.unit)
                 for index, (row, name) in enumerate(zip(found.heatmap, bound.names, strict=True))
             ),
             provenance=self.provenance,
@@ -176,6 +184,17 @@ class _Anatomy(Anatomy):
     @property
     def target_layer(self) -> str:
         return self._network.target_layer(self._inputs)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return tuple(self._inputs.shape[1:])
+
+    def activation_shape(self, layer: str) -> tuple[int, ...]:
+        return self._network.activation_shape(layer, self._inputs)
+
+    @property
+    def token_layer(self) -> str:
+        return self._network.token_layer(self._inputs)
 
     @property
     def biased_layers(self) -> Sequence[str]:
@@ -245,11 +264,14 @@ def _joined(parts: Sequence[Explanation]) -> Explanation:
         targets=tuple(name for part in parts for name in part.targets),
         unit=first.unit,
         samples=tuple(sample for part in parts for sample in part.samples),
-        cost=max((part.cost for part in parts), key=lambda cost: (cost.forwards, cost.backwards)),
+        cost=max((part.cost for part in parts), key=lambda cost: (cost.forwards, cost.backwards, cost.partial)),
         classes=None if first.classes is None else tuple(index for part in parts for index in part.classes or ()),
         residual=None
         if first.residual is None
         else torch.cat([part.residual for part in parts if part.residual is not None]),
+        error=None if first.error is None else torch.cat([part.error for part in parts if part.error is not None]),
+        figures={name: tuple(value for part in parts for value in part.figures[name]) for name in first.figures},
+        coverage=first.coverage,
         notes=tuple(notes for part in parts for notes in part.notes),
         provenance=first.provenance,
     )

@@ -6,22 +6,23 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
+from seewhy.core.values import Array
 from seewhy.engine.model import Model, per_channel
-from seewhy.errors import ConfigError
+from seewhy.errors import ConfigError, ShapeError
 from seewhy.ops.filters import gaussian_blur
 
 StandIn = Literal["black", "white", "zero", "mean", "blur", "noise"]
 
 
 def stand_in(
-    kind: str, images: Float[Tensor, "b c *spatial"], model: Model, generator: Generator
+    kind: str | Array, images: Float[Tensor, "b c *spatial"], model: Model, generator: Generator
 ) -> Float[Tensor, "b c *spatial"]:
     """Return images of one kind, in the network's own units.
 
     Args:
         kind: "black" and "white" are those colours, "zero" is 0 in the network's units, "mean" is each image's own mean
             colour, "blur" a Gaussian blur with a deviation of a tenth of the shorter side, "noise" is drawn uniformly between
-            each image's own least and greatest value, the same pattern for every image.
+            each image's own least and greatest value, the same pattern for every image; an array (c, *spatial) is an image of its own.
         images: the images that they stand for.
         model: says what black and white are.
         generator: source of the noise.
@@ -30,6 +31,8 @@ def stand_in(
         ConfigError: an unknown kind, or a colour that the model does not state.
     """
     spatial = tuple(range(2, images.dim()))
+    if isinstance(kind, Array):
+        return _given(kind, images)
     if kind in ("black", "white"):
         if model.mean is None or model.std is None:
             raise ConfigError(
@@ -49,3 +52,13 @@ def stand_in(
         drawn = torch.rand(1, *images.shape[1:], generator=generator).to(images)
         return low + drawn * (high - low)
     raise ConfigError(f"{kind!r} does not stand for nothing; choose one of {', '.join(get_args(StandIn))}")
+
+
+def _given(image: Array, images: Float[Tensor, "b c *spatial"]) -> Float[Tensor, "b c *spatial"]:
+    """Return an image that the user gave, in the network's own units, once for each image."""
+    if image.shape != tuple(images.shape[1:]):
+        raise ShapeError(
+            f"an image to fill with must have the shape of the network's input, {tuple(images.shape[1:])}, and be normalized as it is; "
+            f"got {image.shape}"
+        )
+    return image.tensor().to(images).expand_as(images).contiguous()

@@ -14,7 +14,7 @@ from seewhy.core.method import Method
 from seewhy.core.needs import Needs
 from seewhy.core.sample import Sample
 from seewhy.core.target import Target
-from seewhy.engine.probe import Question
+from seewhy.engine.block import Question
 from seewhy.engine.session import Session
 from seewhy.errors import GradientError, LayerError, MethodError, TargetError
 from seewhy.evaluation.area import concentration
@@ -55,7 +55,7 @@ class Comparison:
                     "scores": [float(made.score[0]) for made in row],
                     "unit": row[0].unit,
                     "concentration": [_number(float(concentration(made)[0])) for made in row],
-                    "cost": {"forwards": row[0].cost.forwards, "backwards": row[0].cost.backwards},
+                    "cost": row[0].cost.as_dict(),
                     "notes": [list(made.notes[0]) for made in row],
                 }
                 for row in self.rows

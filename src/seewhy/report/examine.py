@@ -15,8 +15,9 @@ from seewhy.core.method import Method
 from seewhy.core.needs import Needs, at
 from seewhy.core.sample import Sample
 from seewhy.core.target import Target
+from seewhy.engine.block import Block, Question
 from seewhy.engine.model import Model, per_channel
-from seewhy.engine.probe import Block, NetworkProbe, Question
+from seewhy.engine.probe import NetworkProbe
 from seewhy.engine.session import Session
 from seewhy.evaluation.area import SHARE, concentration, evidence_area, place
 from seewhy.evaluation.hide_test import HideTest as Test

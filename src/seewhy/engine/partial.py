@@ -1,0 +1,172 @@
+"""Scores from passes that run only a part of the network: what follows a layer, or what a window touches."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Generic, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seewhy.core.cost import Cost
+from seewhy.core.trace import Reading
+from seewhy.engine.block import Bill, Question
+from seewhy.engine.chunking import clock
+from seewhy.engine.passes import Pass, check_finite, upcast
+from seewhy.engine.replay import CannotCut, Replay, Tape
+from seewhy.errors import OutOfMemory
+
+V = TypeVar("V")
+"""A variant of the images of a block: a window, an activation, a choice of tokens."""
+
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 3e-2, torch.bfloat16: 1e-1}
+"""How far a partial pass may be from the whole network, relative to the largest answer, before it is not used."""
+
+
+class Partial(ABC, Generic[V]):
+    """Scores variants of a block of images, image by image, as many variants at once as is fastest.
+
+    Args:
+        question: block and target.
+        bill: where the cost is written.
+        kind: what distinguishes these passes from others, for the measuring of their best size.
+    """
+
+    def __init__(self, question: Question, bill: Bill, kind: object) -> None:
+        self.question, self.bill = question, bill
+        self.block, self.network = question.block, question.block.network
+        self.needs = question.target.needs()
+        self.kind = (kind, self.needs, tuple(self.block.inputs.shape[1:]))
+
+    @abstractmethod
+    def reading(self, image: int, pack: Sequence[V]) -> Reading:
+        """Run some variants of one image; return the answer and what the target wants to see, a row each."""
+
+    def scores(self, variants: Iterable[V]) -> Iterator[Float[Tensor, " b"]]:
+        """Yield one score for each image, variant after variant; variants are taken ahead, a pack at a time."""
+        stream = iter(variants)
+        while pack := list(islice(stream, self.network.tuner.rows(self.kind))):
+            yield from self._scored(pack)
+
+    def _scored(self, pack: list[V]) -> Iterator[Float[Tensor, " b"]]:
+        device = self.block.inputs.device
+        begun = clock(device)
+        try:
+            readings = [self.reading(image, pack) for image in range(len(self.block.inputs))]
+        except OutOfMemory:
+            half = len(pack) // 2
+            if not half:
+                raise
+            self.network.tuner.limit(self.kind, half)
+            yield from self._scored(pack[:half])
+            yield from self._scored(pack[half:])
+            return
+        self.network.tuner.saw(self.kind, len(pack), (clock(device) - begun) / len(readings))
+        for row in range(len(pack)):
+            yield self._score(readings, slice(row, row + 1))
+
+    def _score(self, readings: Sequence[Reading], row: slice) -> Float[Tensor, " b"]:
+        joined = Reading(
+            torch.cat([reading.output[row] for reading in readings]),
+            {
+                name: torch.cat([reading.activation[name][row] for reading in readings])
+                for name in readings[0].activation
+            },
+        )
+        with torch.no_grad():
+            score = self.question.bound(joined)
+        check_finite(score)
+        return upcast(score)
+
+    def whole(self, inputs: Tensor, put: dict[str, Tensor] | None = None) -> Reading:
+        """Run the whole network on these rows, and charge it."""
+        return self._detached(self.network.forward(inputs, self.needs, put or {}), Cost(forwards=len(inputs)))
+
+    def _detached(self, made: Pass, cost: Cost) -> Reading:
+        """Write the cost of some rows of one image down; the bill is per image of the block."""
+        self.bill.pay_rows(cost, len(self.block.inputs))
+        return Reading(
+            made.reading.output.detach(), {name: value.detach() for name, value in made.reading.activation.items()}
+        )
+
+    def agrees(self, found: Tensor, wanted: Tensor) -> bool:
+        """Say whether a partial pass gave what the whole network gives."""
+        if found.shape != wanted.shape:
+            return False
+        apart, largest = (found - wanted).abs().max(), wanted.abs().max()
+        return bool(apart <= TOLERANCE.get(wanted.dtype, 1e-3) * largest)
+
+
+class FromLayer(Partial[Tensor]):
+    """Variants are what a layer hands on, (b, ...) in its own layout.
+
+    Whether the network can be cut there is tried once for each layer and size of input: two other activations must lead to the same
+    answers as in the whole network.
+
+    Args:
+        question, bill: as above.
+        layer: where to cut.
+        raw: what the layer hands on for the images themselves, in its own layout.
+        any_size: variants may have another number of tokens than the layer's own output.
+    """
+
+    def __init__(self, question: Question, bill: Bill, layer: str, raw: Tensor, *, any_size: bool = False) -> None:
+        super().__init__(question, bill, ("from", layer, any_size))
+        self.layer, self.raw = layer, raw
+        self._tapes: dict[int, Tape] = {}
+        self._cuts = self._cut_works()
+
+    def reading(self, image: int, pack: Sequence[Tensor]) -> Reading:
+        """Run some variants of one image from the layer on."""
+        rows = torch.stack([variant[image if len(variant) > 1 else 0] for variant in pack]).to(self.raw)
+        if not self._cuts:
+            return self.whole(self._images(image, len(rows)), {self.layer: rows})
+        return self._replayed(image, rows)
+
+    def _replayed(self, image: int, rows: Tensor) -> Reading:
+        tape = self._tape(image)
+        made = self.network.forward(
+            self._images(image, len(rows)), self.needs, {self.layer: rows}, Replay(tape, len(rows)), partial=True
+        )
+        return self._detached(made, Cost(partial=len(rows)))
+
+    def _images(self, image: int, count: int) -> Tensor:
+        one = self.block.inputs[image : image + 1]
+        return one.expand(count, *one.shape[1:])
+
+    def _tape(self, image: int) -> Tape:
+        if image not in self._tapes:
+            known = next(iter(self._tapes.values()), None)
+            before = self.network.spent
+            self._tapes[image] = self.network.tape(self.layer, self._images(image, 1), known)
+            self.bill.pay_rows(self.network.spent - before, len(self.block.inputs))
+        return self._tapes[image]
+
+    def _cut_works(self) -> bool:
+        key = self.kind
+        known = self.network.cuts.get(key)
+        if known is None:
+            known = self.network.cuts[key] = self._tried()
+        if known:
+            self.bill.remark(known)
+        return not known
+
+    def _tried(self) -> str:
+        """Return why the network cannot be cut at the layer; empty where it can."""
+        generator = torch.Generator().manual_seed(0)
+        one = self.raw[:1].float()
+        rows = one + one.std() * torch.randn(2, *one.shape[1:], generator=generator).to(one)
+        rows = rows.to(self.raw)
+        try:
+            found = self._replayed(0, rows)
+        except (CannotCut, RuntimeError, TypeError, ValueError, IndexError) as error:
+            if isinstance(error, OutOfMemory):
+                raise
+            why = str(error).strip().partition("\n")[0]
+        else:
+            wanted = self.whole(self._images(0, 2), {self.layer: rows})
+            if self.agrees(found.output, wanted.output):
+                return ""
+            why = "what comes before it does more than feed it"
+        return f"the network cannot be cut at {self.layer!r} ({why}), so the whole of it ran each time"

@@ -1,0 +1,96 @@
+"""One pass and its way back under rules, and the report of what was met."""
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seewhy.core.cost import Cost
+from seewhy.core.needs import INPUT, Needs
+from seewhy.core.rules import Coverage, Propagation, Rules
+from seewhy.core.target import BoundTarget
+from seewhy.core.trace import Reading
+from seewhy.engine.block import Bill, Question
+from seewhy.engine.passes import check_grids, part_of
+from seewhy.engine.ruled import Ruled
+from seewhy.errors import MethodError
+
+FIRST = "first operation "
+"""Name, before its number, of what went into the first linear or convolution."""
+
+
+def propagate(
+    question: Question, bill: Bill, rules: Rules, needs: Needs, beside: Float[Tensor, "b c *spatial"] | None = None
+) -> Propagation:
+    """Make one pass over a block of images and go back through it under rules; see `seewhy.core.probe.Probe.propagated`.
+
+    Raises:
+        MethodError: an operation that the rules refuse was met, or none of those that they are for.
+    """
+    block, images = question.block, len(question.block.inputs)
+    network = block.network.merged if rules.merge_norms else block.network
+    inputs = block.inputs
+    if beside is not None:
+        inputs = torch.cat([inputs, beside.to(inputs).expand_as(inputs)])
+    from_input = frozenset({INPUT})
+    wanted = (
+        needs
+        | question.target.needs()
+        | Needs(gradients=from_input, lenient=from_input if rules.first else frozenset())
+    )
+    mode = Ruled(rules)
+    made = network.forward(inputs, wanted, under=mode)
+    coverage = mode.coverage()
+    _refuse(rules, coverage)
+    leaves = {f"{FIRST}{n}": leaf for n, leaf in enumerate(mode.leaves)}
+    made = replace(made, nodes={**made.nodes, **leaves}, needs=made.needs | Needs(gradients=frozenset(leaves)))
+    trace = made.trace(_of_first(question.bound, images), last=True)
+    check_grids(trace, needs)
+    first = _summed([trace.gradient[name][:images] for name in leaves])
+    rows = len(inputs) // images
+    network.count(Cost(backwards=len(inputs)))
+    bill.cost += Cost(forwards=rows, backwards=rows)
+    return Propagation(part_of(trace, slice(images)), coverage, first)
+
+
+def _of_first(bound: BoundTarget, images: int) -> BoundTarget:
+    """Score only the first rows; those of the images beside them count nothing."""
+
+    def score(reading: Reading) -> Float[Tensor, " b"]:
+        first = slice(images)
+        return bound(Reading(reading.output[first], {name: value[first] for name, value in reading.activation.items()}))
+
+    return BoundTarget(score, bound.names, bound.unit, bound.classes)
+
+
+def _summed(relevances: list[Tensor]) -> Tensor | None:
+    """Add what came back to the first operations of several branches."""
+    if not relevances:
+        return None
+    shapes = {tuple(relevance.shape) for relevance in relevances}
+    if len(shapes) > 1:
+        raise MethodError(
+            f"the network's first layers take inputs of several shapes ({', '.join(map(str, sorted(shapes)))}), so a rule for the "
+            "first layer has no one map; choose a composite without such a rule"
+        )
+    return torch.stack(relevances).sum(dim=0)
+
+
+def _refuse(rules: Rules, coverage: Coverage) -> None:
+    """Raise `MethodError` where the rules do not fit what was met."""
+    met = {kind for kind, _, _ in coverage.met}
+    if wrong := coverage.kinds("unsupported"):
+        raise MethodError(
+            f"{rules.name} has no rule for {', '.join(wrong)}, which this network uses; a perturbation method such as 'rise' fits any network"
+        )
+    if rules.on_fallback == "refuse" and (loose := coverage.kinds("fallback gradient")):
+        raise MethodError(
+            f"{rules.name} has no rule for {', '.join(loose)}, and would fall back on the plain gradient there; "
+            "a perturbation method such as 'rise' fits any network"
+        )
+    if rules.required and not rules.required & met:
+        raise MethodError(
+            f"{rules.name} changes what happens at {', '.join(sorted(rules.required))}, and this network has none of them; "
+            "its map would be another method's"
+        )
