@@ -1,6 +1,6 @@
 """Run only what comes after a layer: everything before is answered from a tape of the reference pass."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,11 +107,7 @@ class Replay(TorchFunctionMode):
             _copied(tensor, shape, grown, self._copies) if entry.read else _hollow(shape, dtype, grown, self._copies)
             for tensor, (shape, dtype), grown in zip(tensors((entry.out,)), entry.shapes, entry.grown, strict=True)
         ]
-        if isinstance(entry.out, Tensor):
-            return made[0]
-        if len(made) != len(entry.out):
-            raise CannotCut("an operation before the layer gives tensors and other things together")
-        return type(entry.out)(made)
+        return _rebuilt(entry.out, iter(made))
 
 
 def _size(shape: torch.Size, grown: torch.Size, copies: int) -> list[int]:
@@ -183,11 +179,17 @@ def record(
 def _emptied(entry: Entry) -> Any:
     """Let go of tensors that nobody reads; their shapes stay."""
     hollow = [torch.zeros((), dtype=dtype).expand(shape) for shape, dtype in entry.shapes]
-    if isinstance(entry.out, Tensor):
-        return hollow[0]
-    if not isinstance(entry.out, (tuple, list)) or len(hollow) != len(entry.out):
-        raise CannotCut("an operation before the layer gives tensors and other things together")
-    return tuple(hollow)
+    return _rebuilt(entry.out, iter(hollow))
+
+
+def _rebuilt(out: Any, made: Iterator[Tensor]) -> Any:
+    """Return what an operation gave with its tensors replaced, one after the other."""
+    if isinstance(out, Tensor):
+        return next(made)
+    if isinstance(out, (tuple, list)):
+        parts = [_rebuilt(part, made) for part in out]
+        return type(out)(*parts) if hasattr(out, "_fields") else tuple(parts) if isinstance(out, tuple) else parts
+    return out
 
 
 def _watched(module: nn.Module, layer: str, image: Tensor, run: Callable[[Tensor, TorchFunctionMode], Any]) -> _Record:
