@@ -89,8 +89,9 @@ class Session(engine.Session):
         device: torch.device | str | None = None,
         seed: int = 0,
         rows: int | None = None,
+        progress: engine.Progress | None = None,
     ) -> None:
-        super().__init__(as_model(model), device=device, seed=seed, rows=rows)
+        super().__init__(as_model(model), device=device, seed=seed, rows=rows, progress=progress)
 
     def explain(
         self,

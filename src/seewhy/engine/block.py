@@ -1,5 +1,6 @@
 """A block of images, what is asked of it, and what answering costs."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
@@ -70,13 +71,33 @@ class Bill:
     """What a method has used so far: passes per image, and the questions whose shared pass it has gone back through.
 
     The shared forward is always charged: the target is bound on it.
+
+    Args:
+        begin: what is charged from the start.
+        watch: is told the cost whenever it grows.
     """
 
-    def __init__(self, begin: Cost = Cost(forwards=1)) -> None:  # noqa: B008 (a frozen value)
-        self.cost = begin
+    def __init__(self, begin: Cost = Cost(forwards=1), watch: Callable[[Cost], None] | None = None) -> None:  # noqa: B008 (a frozen value)
+        self._cost, self._watch = begin, watch
         self.remarks: tuple[str, ...] = ()
         self._shared: list[Question] = []
         self._rows = Cost()
+
+    @property
+    def cost(self) -> Cost:
+        """Passes per image so far."""
+        return self._cost
+
+    @cost.setter
+    def cost(self, cost: Cost) -> None:
+        self._cost = cost
+        if self._watch is not None:
+            self._watch(cost)
+
+    def part(self) -> "Bill":
+        """Return a bill of its own for one image; whoever watches this one sees both together."""
+        watch = self._watch
+        return Bill(Cost(), None if watch is None else lambda cost: watch(self._cost + cost))
 
     def share(self, question: Question, needs: Needs) -> None:
         """Charge the backward of a shared pass, once for each question."""

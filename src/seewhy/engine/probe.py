@@ -184,7 +184,7 @@ class NetworkProbe(Probe):
         """Yield a probe for each image alone; what the most expensive image costs is what each is charged."""
         dearest = Cost()
         for index in range(len(self.inputs)):
-            bill = Bill(Cost())
+            bill = self._bill.part()
             yield NetworkProbe(self._question.of(index), self._needs, bill)
             cost = bill.cost
             dearest = max(dearest, cost, key=lambda one: (one.forwards, one.backwards, one.partial))

@@ -1,6 +1,6 @@
 """A session runs the network, and nobody else does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from operator import or_
@@ -17,7 +17,7 @@ from seewhy.core.method import Anatomy, Attribution, Method
 from seewhy.core.needs import Needs
 from seewhy.core.sample import Sample
 from seewhy.core.target import Target
-from seewhy.engine.block import Block, Question
+from seewhy.engine.block import Bill, Block, Question
 from seewhy.engine.chunking import clock
 from seewhy.engine.model import Model
 from seewhy.engine.network import Network
@@ -27,6 +27,7 @@ from seewhy.ops.finite import all_finite
 from seewhy.version import __version__
 
 S = TypeVar("S", bound="Session")
+Progress = Callable[[str, int, int | None], None]
 
 
 class Session:
@@ -40,16 +41,23 @@ class Session:
         device: where to run; where the weights are, if None.
         seed: of everything that is drawn at random; the same seed gives the same maps.
         rows: rows per pass; measured if None.
+        progress: is told, while a method works, its key, the passes so far and the passes expected (None where that is not known).
     """
 
     def __init__(
-        self, model: Model, *, device: torch.device | str | None = None, seed: int = 0, rows: int | None = None
+        self,
+        model: Model,
+        *,
+        device: torch.device | str | None = None,
+        seed: int = 0,
+        rows: int | None = None,
+        progress: Progress | None = None,
     ) -> None:
         if rows is not None and rows < 1:
             raise ShapeError(f"rows per pass must be at least 1, got {rows}")
         self.model, self.seed = model, seed
         self.network = Network(model, device, seed)
-        self._rows = rows
+        self._rows, self._progress = rows, progress
         if rows is not None:
             self.network.tuner.fix(rows)
 
@@ -108,6 +116,10 @@ class Session:
         """Return a method with its layers settled for this network and inputs of this size."""
         return method.resolve(_Anatomy(self.network, inputs))
 
+    def cost_of(self, method: Method, inputs: Float[Tensor, "b c *spatial"]) -> Cost | None:
+        """Return what a method whose layers are settled will cost per image of this size; None where that depends on the image."""
+        return method.cost_on(_Anatomy(self.network, inputs))
+
     @torch.inference_mode(mode=False)
     def block(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Block:
         """Return a block of images whose forward pass, made at once, all further questions share."""
@@ -126,7 +138,7 @@ class Session:
     @torch.inference_mode(mode=False)
     def attribute(self, question: Question, method: Method, samples: Sequence[Sample]) -> Explanation:
         """Run one method, whose layers are settled, on one question."""
-        probe = NetworkProbe(question, method.needs())
+        probe = NetworkProbe(question, method.needs(), Bill(watch=self._watch(question, method)))
         try:
             made = method.attribute(probe)
         except SeewhyError as error:
@@ -159,6 +171,15 @@ class Session:
             ),
             provenance=self.provenance,
         )
+
+    def _watch(self, question: Question, method: Method) -> Callable[[Cost], None] | None:
+        """Return what tells the user's progress how far a method is."""
+        progress = self._progress
+        if progress is None:
+            return None
+        expected = self.cost_of(method, question.block.inputs)
+        total = None if expected is None else expected.forwards + expected.partial
+        return lambda cost: progress(method.key, cost.forwards + cost.partial, total)
 
     @property
     def provenance(self) -> dict[str, Any]:
