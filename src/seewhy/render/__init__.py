@@ -4,8 +4,9 @@ from seewhy.render.colors import PALETTES, colorize, palette_table
 from seewhy.render.encode import data_uri, png_bytes, webp_bytes, write_bytes
 from seewhy.render.figure import figure
 from seewhy.render.grid import grid
+from seewhy.render.matrix import matrix
 from seewhy.render.outline import contours, strongest
-from seewhy.render.overlay import overlay
+from seewhy.render.overlay import overlay, stacked
 from seewhy.render.scene import resample, scene
 
 __all__ = [
@@ -15,11 +16,13 @@ __all__ = [
     "data_uri",
     "figure",
     "grid",
+    "matrix",
     "overlay",
     "palette_table",
     "png_bytes",
     "resample",
     "scene",
+    "stacked",
     "strongest",
     "webp_bytes",
     "write_bytes",

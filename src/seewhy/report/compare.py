@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 from operator import or_
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
 from PIL import Image
+from torch import Tensor
 
 from seewhy import render
 from seewhy.core.explanation import Explanation
@@ -17,8 +20,12 @@ from seewhy.core.target import Target
 from seewhy.engine.block import Question
 from seewhy.engine.session import Session
 from seewhy.errors import GradientError, LayerError, MethodError, TargetError
+from seewhy.evaluation.agreement import agreement
 from seewhy.evaluation.area import concentration
 from seewhy.report.examine import shrunk
+
+UNFIT = (MethodError, GradientError, LayerError, TargetError)
+"""What is raised where a method does not fit a network."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +41,28 @@ class Comparison:
     rows: tuple[tuple[Explanation, ...], ...]
     refused: dict[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def agreement(self) -> Float[np.ndarray, "m m"]:
+        """How far the methods agree on where the evidence for the first target lies; see `seewhy.evaluation.agreement`."""
+        return agreement([row[0] for row in self.rows]).numpy()
+
     def picture(self) -> Image.Image:
-        """Draw the grid; each row has one scale over its classes."""
+        """Draw the grid, each row on one scale over its classes, and below it how far the methods agree."""
         photo = shrunk(self.rows[0][0].picture(), 320)
         size = (photo.height, photo.width)
         rows = [(row[0].method.title, [made.in_source(0, size).float().numpy() for made in row]) for row in self.rows]
         columns = [made.targets[0] for made in self.rows[0]]
         signed = [row[0].method.signed for row in self.rows]
-        return render.grid(photo, rows, columns, signed=signed, title=self.sample.name)
+        drawn = render.grid(photo, rows, columns, signed=signed, title=self.sample.name)
+        return drawn if len(rows) < 2 else render.stacked([drawn, self._matrix()], 24)
+
+    def _matrix(self) -> Image.Image:
+        return render.matrix(
+            [row[0].method.title for row in self.rows],
+            self.agreement,
+            title=f"Agreement on {self.rows[0][0].targets[0]}",
+            note="rank correlation of the evidence on 14 x 14 cells: 1 the same order, 0 unrelated",
+        )
 
     def numbers(self) -> dict[str, Any]:
         """Return scores, shares and costs as plain values."""
@@ -60,6 +81,7 @@ class Comparison:
                 }
                 for row in self.rows
             ],
+            "agreement": [[_number(float(value)) for value in row] for row in self.agreement],
             "refused": self.refused,
         }
 
@@ -75,16 +97,28 @@ def compare(session: Session, sample: Sample, targets: Sequence[Target], methods
         MethodError: none of the methods fits the network.
     """
     inputs = session.network.accept(sample.inputs[None])
-    methods = [session.resolved(method, inputs) for method in methods]
+    refused: dict[str, str] = {}
+    methods = _settled(session, inputs, methods, refused)
     needs = reduce(or_, [*(method.needs() for method in methods), *(target.needs() for target in targets)], Needs())
     block = session.block(inputs, needs)
     questions = [Question(block, target) for target in targets]
-    rows, refused = [], {}
+    rows = []
     for method in methods:
         try:
             rows.append(tuple(session.attribute(question, method, [sample]) for question in questions))
-        except (MethodError, GradientError, LayerError, TargetError) as error:
+        except UNFIT as error:
             refused[method.key] = str(error)
     if not rows:
         raise MethodError("none of these methods fits this network: " + "; ".join(refused.values()))
     return Comparison(sample, tuple(rows), refused)
+
+
+def _settled(session: Session, inputs: Tensor, methods: Sequence[Method], refused: dict[str, str]) -> list[Method]:
+    """Settle the layers of each method; one that finds none in this network is refused."""
+    settled = []
+    for method in methods:
+        try:
+            settled.append(session.resolved(method, inputs))
+        except UNFIT as error:
+            refused[method.key] = str(error)
+    return settled
