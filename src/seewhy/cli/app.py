@@ -42,6 +42,39 @@ Layer = Annotated[
     str | None,
     typer.Option(help="Layer to look at: see `seewhy layers`; found by itself by default.", show_default=False),
 ]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting of the method, such as steps=64; may be repeated.",
+        show_default=False,
+    ),
+]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|TIME",
+        help="The most that a perturbation method may spend: forwards (500) or a time (30s, 2m); the best map so far is drawn.",
+        show_default=False,
+    ),
+]
+SegmentsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="slic|grid|FILE",
+        help="Parts of the picture for LIME, SHAP and their kin; a file is a .npy of integers or a picture whose colours are parts.",
+        show_default=False,
+    ),
+]
+FillOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND|PICTURE",
+        help="What is shown where something is hidden: mean, blur, noise, black, white, zero, or another picture.",
+        show_default=False,
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Of everything that is drawn at random.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps …", show_default=False)]
 
@@ -82,15 +115,10 @@ def explain(
         str | None, typer.Option(metavar="CLASS", help="Explain why the target and not this class.", show_default=False)
     ] = None,
     layer: Layer = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="A setting of the method, such as steps=64; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    settings: Settings = None,
+    budget: BudgetOption = None,
+    segments: SegmentsOption = None,
+    fill: FillOption = None,
     out: Out = Path(),
     fit: FitName = None,
     checkpoint: Checkpoint = None,
@@ -105,6 +133,7 @@ def explain(
     Writes for each photo NAME.why.png (the map), NAME.why.html (the page to read), NAME.why.json (every number) and NAME.why.npz (the raw map).
     Exit codes: 0 all done, 2 wrong use, 3 some photos failed, 130 interrupted.
     """
+    from seewhy.cli.choosing import MethodOrder
     from seewhy.cli.explaining import Order, run
 
     run(
@@ -113,10 +142,9 @@ def explain(
             model=model,
             checkpoint=checkpoint,
             method=method,
-            settings=settings or [],
+            about=MethodOrder(tuple(settings or ()), layer, budget, segments, fill),
             target=target,
             against=against,
-            layer=layer,
             out=out,
             fit=fit,
             hide_test=hide_test,
@@ -138,8 +166,13 @@ def compare(
             help="Keys with commas between; a choice of every family by default, 'all' for all.", show_default=False
         ),
     ] = None,
-    classes: Annotated[int, typer.Option(min=1, max=10, help="How many of the likeliest classes.")] = 3,
+    classes: Annotated[int, typer.Option(min=1, max=10, help="How many of the likeliest classes.")] = 2,
     layer: Layer = None,
+    budget: Annotated[
+        str, typer.Option(metavar="N|TIME", help="The most that each perturbation method may spend per class.")
+    ] = "400",
+    segments: SegmentsOption = None,
+    fill: FillOption = None,
     out: Out = Path(),
     fit: FitName = None,
     checkpoint: Checkpoint = None,
@@ -148,7 +181,11 @@ def compare(
     seed: Seed = 0,
     device: Device = None,
 ) -> None:
-    """Draw methods x classes for one photo in one grid, NAME.compare.png, each method on one scale over the classes."""
+    """Draw methods x classes for one photo in one grid, NAME.compare.png, and how far the methods agree.
+
+    By default one method of each family, and a control that knows nothing.
+    """
+    from seewhy.cli.choosing import MethodOrder
     from seewhy.cli.comparing import Order, run
 
     run(
@@ -158,7 +195,7 @@ def compare(
             checkpoint=checkpoint,
             methods=methods,
             classes=classes,
-            layer=layer,
+            about=MethodOrder((), layer, budget, segments, fill),
             out=out,
             fit=fit,
             as_json=as_json,
@@ -170,11 +207,18 @@ def compare(
 
 
 @app.command()
-def methods(as_json: AsJson = False) -> None:
-    """List the methods: family, sign, cost, what each is good and bad at, source."""
+def methods(
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="[MODEL]", help="A model; costs are then those on it.", show_default=False),
+    ] = None,
+    checkpoint: Checkpoint = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the methods: family, sign, what each asks of the network and costs, what it is good and bad at, source."""
     from seewhy.cli.listing import list_methods
 
-    list_methods(as_json=as_json)
+    list_methods(model, checkpoint, as_json=as_json)
 
 
 @app.command()

@@ -3,8 +3,6 @@
 import json
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -13,15 +11,18 @@ from typer import Exit
 
 from seewhy import render
 from seewhy.adapters.load import load_model
-from seewhy.api import Session, method
+from seewhy.api import Session
 from seewhy.cli import console
+from seewhy.cli.choosing import MethodOrder, chosen_method
 from seewhy.cli.outputs import all_or_none, prepare, refuse_existing, stems
+from seewhy.cli.progress import watched
 from seewhy.cli.summary import summary
 from seewhy.core.method import Method
 from seewhy.core.target import Target
 from seewhy.data.picture import expand, sample
 from seewhy.engine.model import Fit, Model
 from seewhy.engine.recording import layer_of
+from seewhy.engine.session import Progress
 from seewhy.errors import ConfigError, TargetError
 from seewhy.report.examine import Examination, ask, examine
 from seewhy.report.numbers import numbers
@@ -39,10 +40,9 @@ class Order:
     model: str
     checkpoint: Path | None
     method: str
-    settings: list[str]
+    about: MethodOrder
     target: str | None
     against: str | None
-    layer: str | None
     out: Path
     fit: str | None
     hide_test: bool
@@ -86,12 +86,13 @@ class Job:
         return found | {"files": {ending: str(path) for ending, path in paths.items()}}
 
 
-def settled(order: Order) -> Job:
+def settled(order: Order, progress: Progress | None = None) -> Job:
     """Settle what all photos share, so that a mistake in it costs no work."""
-    asked = chosen_method(order.method, order.settings, order.layer)
     fit = chosen_fit(order.fit)
-    session = Session(load_model(order.model, order.checkpoint), device=order.device, seed=order.seed)
-    session.model.needs_preprocessing()
+    model = load_model(order.model, order.checkpoint)
+    model.needs_preprocessing()
+    asked = chosen_method(order.method, order.about, model)
+    session = Session(model, device=order.device, seed=order.seed, progress=progress)
     check_layer(session, asked)
     target = chosen_target(session.model, order.target, order.against)
     return Job(order, session, target, asked, fit, prepare(order.out))
@@ -99,12 +100,13 @@ def settled(order: Order) -> Job:
 
 def run(order: Order) -> None:
     """Explain every photo; end with exit code 3 where some failed."""
-    with console.usage():
-        photos = expand(order.photos)
-        job = settled(order)
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
-    with _progress(len(photos)) as advance:
+    with watched(order.method) as watch:
+        with console.usage():
+            photos = expand(order.photos)
+            job = settled(order, watch.passes)
+        watch.begin(len(photos))
         for photo, stem in zip(photos, stems(photos), strict=True):
             try:
                 done.append(job.explain(photo, stem))
@@ -115,35 +117,12 @@ def run(order: Order) -> None:
                     raise
                 console.complain(error, str(photo))
                 failed.append({"photo": str(photo), "error": str(error)})
-            advance()
+            watch.advance()
     if order.as_json:
         sys.stdout.write(json.dumps({"photos": done, "failed": failed}, indent=2) + "\n")
     if failed:
         console.say(f"{len(failed)} of {len(photos)} failed")
         raise Exit(console.SOME_FAILED)
-
-
-def chosen_method(key: str, settings: list[str], layer: str | None) -> Method:
-    """Return the method with its settings; the layer is one of them."""
-    values: dict[str, Any] = {}
-    for setting in settings:
-        name, sign, value = setting.partition("=")
-        if not sign:
-            raise ConfigError(f"--set wants NAME=VALUE, such as steps=64; got {setting!r}")
-        values[name.strip().replace("-", "_")] = _value(value.strip())
-    if layer is not None:
-        values["layer"] = tuple(layer.split(",")) if "," in layer else layer
-    return method(key, **values)
-
-
-def _value(text: str) -> Any:
-    """Read a number, a list or a word."""
-    if "," in text and not text.startswith("["):
-        return tuple(_value(part.strip()) for part in text.split(","))
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
 
 
 def chosen_fit(fit: str | None) -> Fit | None:
@@ -186,25 +165,10 @@ def _command(order: Order, photo: Path) -> str:
     for name, value in (
         ("--target", order.target),
         ("--against", order.against),
-        ("--layer", order.layer),
         ("--fit", order.fit),
     ):
         words += [name, value] if value is not None else []
-    words += [word for setting in order.settings for word in ("--set", setting)]
+    words += order.about.words()
     words += ["--checkpoint", str(order.checkpoint)] if order.checkpoint else []
     words += ["--seed", str(order.seed)] if order.seed else []
     return shlex.join(words + ([] if order.hide_test else ["--no-hide-test"]))
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Any]:
-    """Show progress on stderr where there is more than one photo and a person watches."""
-    if total < 2 or not console.is_terminal():
-        yield lambda: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("explaining"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console.err(), transient=True) as progress:
-        task = progress.add_task("explaining", total=total)
-        yield lambda: progress.advance(task)

@@ -2,10 +2,11 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.table import Table
 from rich.text import Text
 
@@ -13,23 +14,29 @@ from seewhy.adapters.environment import environment
 from seewhy.adapters.load import available, load_model
 from seewhy.api import Session, methods
 from seewhy.cli import console
+from seewhy.core.method import Method
 from seewhy.core.registry import load_plugins
 from seewhy.data.normalization import try_normalizations
 from seewhy.data.picture import expand
-from seewhy.errors import ConfigError
+from seewhy.errors import ConfigError, SeewhyError
 
 
-def list_methods(*, as_json: bool) -> None:
-    """Print every method with its facts."""
+def list_methods(spec: str | None = None, checkpoint: Path | None = None, *, as_json: bool) -> None:
+    """Print every method with its facts; with a model, with the cost on it, or why a method finds no layer in it."""
+    with console.usage():
+        session = Session(load_model(spec, checkpoint)) if spec else None
+        price = _prices(session) if session else lambda found: str(found().cost() or "depends on the network or image")
     rows = [
         {
             "key": key,
             "title": found.title,
             "family": found.family,
             "signed": found.signed,
+            "asks for": found.access,
             "resolution": found.resolution,
             "complete": found.complete,
-            "cost": str(found().cost() or "depends on the image"),
+            "cost": price(found),
+            "good at": found.merit,
             "caution": found.caution,
             "source": str(found.source),
         }
@@ -37,7 +44,23 @@ def list_methods(*, as_json: bool) -> None:
     ]
     for name, error in load_plugins().items():
         console.say(f"plugin {name} does not load: {type(error).__name__}: {error}")
-    show(rows, ("key", "family", "signed", "resolution", "cost", "caution", "source"), as_json=as_json)
+    columns = ("key", "family", "signed", "asks for", "cost", "good at", "caution", "source")
+    show(rows, columns, as_json=as_json)
+
+
+def _prices(session: Session) -> Callable[[type[Method]], str]:
+    """Return what says a method's cost on a session's network."""
+    size, mean, _ = session.model.needs_preprocessing()
+    channels = 1 if session.model.channels == "grey" else max(3, len(mean))
+    inputs = session.network.accept(torch.zeros(1, channels, *size))
+
+    def price(found: type[Method]) -> str:
+        try:
+            return str(session.cost_of(session.resolved(found(), inputs), inputs) or "depends on the image")
+        except SeewhyError as error:
+            return f"does not fit: {error}"
+
+    return price
 
 
 def list_layers(spec: str, checkpoint: Path | None, *, as_json: bool) -> None:
