@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from seewhy.core.method import Method
     from seewhy.core.sample import Sample
     from seewhy.core.target import Target
+    from seewhy.engine.black_box import BlackBox
     from seewhy.engine.model import Model
 
 _HOMES = {
+    "BlackBox": "seewhy.engine.black_box",
     "Cost": "seewhy.core.cost",
     "Explanation": "seewhy.api",
     "Method": "seewhy.core.method",
@@ -55,6 +57,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BlackBox",
     "ConfigError",
     "Cost",
     "DataError",

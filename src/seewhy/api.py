@@ -27,7 +27,7 @@ from seewhy.importance.channels import ChannelContribution, Normalization, chann
 from seewhy.targets import as_target
 
 Source = str | Path | Image.Image | np.ndarray | Tensor
-ModelLike = Model | nn.Module | str | None
+ModelLike = Model | nn.Module | Callable[[np.ndarray], Any] | str | None
 TargetLike = Target | int | str | Callable[[Tensor], Tensor] | None
 MethodLike = Method | str
 
@@ -62,15 +62,15 @@ def as_method(given: MethodLike) -> Method:
 
 
 def as_model(given: ModelLike) -> Model:
-    """Return a model: None is the built-in one, a text is loaded, a bare network has no preprocessing stated."""
+    """Return a model: None is the built-in one, a text is loaded, a bare network or function has no preprocessing stated."""
     if isinstance(given, Model):
         return given
-    if isinstance(given, nn.Module):
-        return Model(given)
+    if callable(given) and not isinstance(given, type):
+        return Model(given)  # type: ignore[arg-type]  # a function of arrays becomes a black box there
     if given is None or isinstance(given, str):
         return load_model(given or DEFAULT_MODEL)
     raise ModelError(
-        f"a model is a seewhy.Model, a torch.nn.Module or a name that seewhy.load_model takes, got {type(given).__name__}"
+        f"a model is a seewhy.Model, a torch.nn.Module, a function of arrays or a name that seewhy.load_model takes, got {type(given).__name__}"
     )
 
 

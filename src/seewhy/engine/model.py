@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seewhy.engine.black_box import BlackBox
 from seewhy.errors import ConfigError, ModelError
 
 Fit = Literal["crop", "pad", "squash"]
@@ -14,6 +15,10 @@ Layout = Literal["bchw", "bhwc"]
 Channels = Literal["rgb", "bgr", "grey"]
 Interpolation = Literal["bicubic", "bilinear", "lanczos", "nearest"]
 Picker = str | int | Callable[[Any], Tensor]
+if TYPE_CHECKING:
+    Given = nn.Module  # what a reader of the field finds: a function is wrapped at once
+else:
+    Given = nn.Module | Callable[..., Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +26,8 @@ class Model:
     """A network and how a picture becomes its input. Nothing here is guessed: what is not stated is an error when needed.
 
     Args:
-        module: the network; it is never changed.
+        module: the network; it is never changed. A function of arrays in its place becomes a black box: see
+            `seewhy.engine.black_box.BlackBox`.
         size: height and width of the input in pixels, or one number for a square.
         mean, std: per channel, for pixel values from 0 to 1: the network sees (pixel - mean) / std. A network that takes
             0 to 255 has mean 0 and std 1/255; one that takes -1 to 1 has mean 0.5 and std 0.5.
@@ -39,7 +45,7 @@ class Model:
         notes: what a reader of its explanations must know, such as where its preprocessing was taken from.
     """
 
-    module: nn.Module
+    module: Given
     size: int | tuple[int, int] | None = None
     mean: float | Sequence[float] | None = None
     std: float | Sequence[float] | None = None
@@ -57,9 +63,11 @@ class Model:
 
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):
-            raise ModelError(
-                f"Model wants a torch.nn.Module, got {type(self.module).__name__}; other models are black boxes, not served yet"
-            )
+            if not callable(self.module) or isinstance(self.module, type):
+                raise ModelError(
+                    f"Model wants a torch.nn.Module, or a function from an array of images to scores; got {type(self.module).__name__}"
+                )
+            object.__setattr__(self, "module", BlackBox(self.module))
         if not 0 < self.crop <= 1:
             raise ConfigError(f"crop is a share between 0 and 1, got {self.crop}")
         if self.layout not in ("bchw", "bhwc"):

@@ -15,14 +15,16 @@ from seewhy.core.cost import Cost
 from seewhy.core.explanation import Explanation
 from seewhy.core.method import Anatomy, Attribution, Method
 from seewhy.core.needs import Needs
+from seewhy.core.registry import registered
 from seewhy.core.sample import Sample
 from seewhy.core.target import Target
+from seewhy.engine.black_box import is_black_box
 from seewhy.engine.block import Bill, Block, Question
 from seewhy.engine.chunking import clock
 from seewhy.engine.model import Model
 from seewhy.engine.network import Network
 from seewhy.engine.probe import NetworkProbe
-from seewhy.errors import MethodError, OutOfMemory, SeewhyError, ShapeError
+from seewhy.errors import MethodError, OutOfMemory, SeewhyError, ShapeError, TargetError
 from seewhy.ops.finite import all_finite
 from seewhy.version import __version__
 
@@ -113,7 +115,16 @@ class Session:
         return [[_joined([part[t][m] for part in parts]) for m in range(len(methods))] for t in range(len(targets))]
 
     def resolved(self, method: Method, inputs: Float[Tensor, "b c *spatial"]) -> Method:
-        """Return a method with its layers settled for this network and inputs of this size."""
+        """Return a method with its layers settled for this network and inputs of this size.
+
+        Raises:
+            MethodError: the network is a black box, and the method looks inside.
+        """
+        if method.access != "answers" and is_black_box(self.network.module):
+            raise MethodError(
+                f"{method.key}: it looks inside the network, and {self.model.title} is a black box, which only answers; "
+                f"methods that ask for no more: {_asking_for_answers()}"
+            )
         return method.resolve(_Anatomy(self.network, inputs))
 
     def cost_of(self, method: Method, inputs: Float[Tensor, "b c *spatial"]) -> Cost | None:
@@ -122,7 +133,16 @@ class Session:
 
     @torch.inference_mode(mode=False)
     def block(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Block:
-        """Return a block of images whose forward pass, made at once, all further questions share."""
+        """Return a block of images whose forward pass, made at once, all further questions share.
+
+        Raises:
+            TargetError: a target looks at a layer of a black box, which has none.
+        """
+        if needs.layers and is_black_box(self.network.module):
+            raise TargetError(
+                f"the target looks at {', '.join(map(repr, sorted(needs.layers)))}, and {self.model.title} is a black box without layers; "
+                "ask about its answer: a class, or a function of the answer"
+            )
         begun = clock(inputs.device)
         block = Block(self.network, inputs, needs, self.seed)
         _ = block.shared
@@ -194,6 +214,12 @@ class Session:
             "device": str(weight.device),
             "precision": str(weight.dtype).removeprefix("torch."),
         }
+
+
+def _asking_for_answers() -> str:
+    """Return the keys of the methods that a black box will do for."""
+    keys = sorted(key for key, method in registered().items() if method.access == "answers")
+    return (", ".join(keys[:8]) + (" …" if len(keys) > 8 else "")) or "none is installed"
 
 
 class _Anatomy(Anatomy):
