@@ -36,6 +36,40 @@ class Linear(nn.Module):
         return torch.einsum("bchw,kchw->bk", self.layer(x), self.weight) + self.bias
 
 
+class SmallViT(nn.Module):
+    """A vision transformer of plain `nn.MultiheadAttention`: patches of 2 x 2, a class token, blocks with norms before, a head on the class token."""
+
+    class Block(nn.Module):
+        """Attention and a two-layer network, each behind a norm and beside a way past it."""
+
+        def __init__(self, width: int, heads: int) -> None:
+            super().__init__()
+            self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+            self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
+            self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.norm1(x)
+            x = x + self.attention(y, y, y, need_weights=False)[0]
+            return x + self.mlp(self.norm2(x))
+
+    def __init__(
+        self, classes: int = 4, width: int = 8, heads: int = 2, blocks: int = 2, size: int = 8, patch: int = 2
+    ) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, width, patch, patch)
+        self.token = nn.Parameter(torch.zeros(1, 1, width))
+        self.places = nn.Parameter(torch.zeros(1, 1 + (size // patch) ** 2, width))
+        self.blocks = nn.Sequential(*(self.Block(width, heads) for _ in range(blocks)))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], dim=1) + self.places
+        return self.head(self.norm(self.blocks(x))[:, 0])
+
+
 def seeded(network: nn.Module, seed: int = 0) -> nn.Module:
     """Give a network float64 weights drawn from a seed, running statistics of norms included, in eval mode."""
     generator = torch.Generator().manual_seed(seed)
