@@ -37,7 +37,7 @@ class Linear(nn.Module):
 
 
 class SmallViT(nn.Module):
-    """A vision transformer of plain `nn.MultiheadAttention`: patches of 2 x 2, a class token, blocks with norms before, a head on the class token."""
+    """A vision transformer of plain `nn.MultiheadAttention` for 3 x 8 x 8: patches of 2 x 2, a class token, blocks with norms before, a head on the class token."""
 
     class Block(nn.Module):
         """Attention and a two-layer network, each behind a norm and beside a way past it."""
@@ -53,13 +53,11 @@ class SmallViT(nn.Module):
             x = x + self.attention(y, y, y, need_weights=False)[0]
             return x + self.mlp(self.norm2(x))
 
-    def __init__(
-        self, classes: int = 4, width: int = 8, heads: int = 2, blocks: int = 2, size: int = 8, patch: int = 2
-    ) -> None:
+    def __init__(self, classes: int = 4, width: int = 8, heads: int = 2, blocks: int = 2) -> None:
         super().__init__()
-        self.patches = nn.Conv2d(3, width, patch, patch)
+        self.patches = nn.Conv2d(3, width, 2, 2)
         self.token = nn.Parameter(torch.zeros(1, 1, width))
-        self.places = nn.Parameter(torch.zeros(1, 1 + (size // patch) ** 2, width))
+        self.places = nn.Parameter(torch.zeros(1, 1 + 16, width))
         self.blocks = nn.Sequential(*(self.Block(width, heads) for _ in range(blocks)))
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, classes)
