@@ -15,6 +15,7 @@ from seewhy.core import registry
 from seewhy.core.explanation import Explanation
 from seewhy.core.method import AUTO, Method
 from seewhy.core.needs import at
+from seewhy.core.rules import Coverage, NotCovered
 from seewhy.core.sample import Sample
 from seewhy.core.target import Target
 from seewhy.data.picture import sample
@@ -152,6 +153,32 @@ class Session(engine.Session):
         asked = as_target(target)
         block = self.block(batch, at(layer) | asked.needs())
         return channel_contribution(NetworkProbe(Question(block, asked), at(layer)), layer, normalize)
+
+    def coverage(
+        self,
+        inputs: Tensor | Source | Sample | Sequence[Source | Sample],
+        method: MethodLike,
+        target: TargetLike = None,
+    ) -> Coverage:
+        """Return which operations a method with backward rules meets in this network, and what it does with each.
+
+        Also where the method refuses the network, which the report then explains.
+
+        Raises:
+            ConfigError: the method has no backward rules.
+
+        Example:
+            >>> print(session.coverage("photo.jpg", "lrp"))
+            exact rule: convolution x 49, add x 9, ...
+        """
+        asked = as_method(method)
+        try:
+            found: Explanation = self.explain(inputs, target, asked)
+        except NotCovered as error:
+            return error.coverage
+        if found.coverage is None:
+            raise ConfigError(f"{asked.key} has no rules for the way back, so there is nothing to report")
+        return found.coverage
 
     def samples(self, inputs: Any, fit: Fit | None = None) -> list[Sample]:
         """Return prepared samples of pictures, or of a tensor that is the network's input as it stands."""

@@ -222,6 +222,21 @@ def methods(
 
 
 @app.command()
+def coverage(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model: see `seewhy models`.")] = "efficientnet-lite0",
+    method: Annotated[str, typer.Option(help="A method with rules for the way back.")] = "lrp",
+    settings: Settings = None,
+    checkpoint: Checkpoint = None,
+    as_json: AsJson = False,
+) -> None:
+    """List which operations of a model a propagation method has a rule for, and where it would fall back or refuse."""
+    from seewhy.cli.choosing import MethodOrder
+    from seewhy.cli.listing import list_coverage
+
+    list_coverage(model, checkpoint, method, MethodOrder(tuple(settings or ())), as_json=as_json)
+
+
+@app.command()
 def models(as_json: AsJson = False) -> None:
     """List where models come from, and what of that is installed."""
     from seewhy.cli.listing import list_models

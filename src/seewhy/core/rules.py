@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seewhy.core.trace import Trace
+from seewhy.errors import MethodError
 
 Status = Literal["exact rule", "fallback gradient", "unsupported"]
 
@@ -114,6 +115,18 @@ class Coverage:
             for status in ("exact rule", "fallback gradient", "unsupported")
             if self.kinds(status)
         )
+
+
+class NotCovered(MethodError):  # noqa: N818 (it names the state of things)
+    """Rules do not fit the operations of a network.
+
+    Attributes:
+        coverage: what was met.
+    """
+
+    def __init__(self, message: str, coverage: Coverage) -> None:
+        super().__init__(message)
+        self.coverage = coverage
 
 
 @dataclass(frozen=True, eq=False)
