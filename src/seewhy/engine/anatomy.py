@@ -11,7 +11,8 @@ from seewhy.engine.black_box import is_black_box
 from seewhy.engine.constants import adds_constant
 from seewhy.engine.grids import NOWHERE, places_in
 from seewhy.engine.layers import Layer, Survey, choose, survey
-from seewhy.engine.recording import layer_of, split_call
+from seewhy.engine.recording import INTO, layer_of, split_call
+from seewhy.engine.tokens import TokenPlace, token_place
 from seewhy.errors import LayerError, ModelError
 
 
@@ -32,6 +33,7 @@ class Anatomy:
         self._places: dict[tuple[int, ...], frozenset[tuple[int, ...]]] = {}
         self._layers: dict[tuple[int, ...], list[Layer]] = {}
         self._biased: dict[tuple[int, ...], tuple[str, ...]] = {}
+        self._tokens: dict[tuple[int, ...], TokenPlace | None] = {}
 
     def layers(self, inputs: Float[Tensor, "1 c *spatial"]) -> tuple[list[Layer], str | None]:
         """List the layers in the order in which they finish, and name the one that methods look at.
@@ -90,6 +92,8 @@ class Anatomy:
         """Return the shape (c, *spatial) of what a layer gives on its grid for inputs of this size; raise `LayerError` where it has none."""
         layer_of(self._module, layer)
         base = split_call(layer)[0]
+        if base.endswith(INTO) and (place := self._token_place(inputs)).name == base:
+            return place.grid.shape_of(tuple(place.tokens.shape))
         for found in self._ran(inputs):
             if found.name == base and found.grid is not None:
                 return found.grid.shape_of(found.shape)
@@ -98,20 +102,28 @@ class Anatomy:
         )
 
     def token_layer(self, inputs: Float[Tensor, "b c *spatial"]) -> str:
-        """Return the layer that puts the whole sequence of tokens together: the last one before the first attention or block.
+        """Return the place where the whole sequence of tokens has been put together: the first behind which some can be dropped.
 
-        That is the first module that puts out every token, class and registers included, and is no linear map.
+        It is a layer that puts the tokens out, or "encoder:in" for what a layer is given.
 
         Raises:
-            LayerError: no layer puts out tokens with places.
+            LayerError: no layer puts out tokens with places, or the network wants all of them.
         """
-        tokens = [layer for layer in self._ran(inputs) if layer.grid is not None and layer.grid.form == "tokens"]
-        if not tokens:
+        return self._token_place(inputs).name
+
+    def _token_place(self, inputs: Float[Tensor, "b c *spatial"]) -> TokenPlace:
+        shape = tuple(inputs.shape[1:])
+        with self._lock:
+            if shape not in self._tokens:
+                one, places = inputs[:1].detach(), self.places(inputs)
+                with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                    self._tokens[shape] = token_place(self._module, lambda: self._run(one), one.shape[2:], places)
+            found = self._tokens[shape]
+        if found is None:
             raise LayerError(
-                f"{self._name} has no tokens with places; methods that drop tokens are for vision transformers"
+                f"{self._name} has no sequence of tokens from which some can be dropped; that is for vision transformers without windows"
             )
-        most = max(layer.shape[1] for layer in tokens)
-        return next(layer.name for layer in tokens if layer.shape[1] == most)
+        return found
 
     def _ran(self, inputs: Float[Tensor, "b c *spatial"]) -> list[Layer]:
         """Return the layers that run on inputs of this size, in the order in which they finish."""

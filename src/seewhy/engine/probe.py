@@ -26,7 +26,7 @@ from seewhy.engine.propagating import propagate
 from seewhy.engine.recording import layer_of
 from seewhy.engine.stand_ins import stand_in
 from seewhy.engine.windows import Windows
-from seewhy.errors import MethodError, OutOfMemory
+from seewhy.errors import MethodError, ModelError, OutOfMemory
 
 AT_INPUT = Needs(gradients=frozenset({INPUT}))
 
@@ -168,7 +168,12 @@ class NetworkProbe(Probe):
         extra = torch.arange(grid.extra, device=raw.device)
         chosen = (torch.cat([extra.expand(len(which), -1), which.to(raw.device) + grid.extra], dim=1) for which in kept)
         rows = (raw.gather(1, which.expand(len(raw), -1)[..., None].expand(-1, -1, raw.shape[2])) for which in chosen)
-        return FromLayer(self._question, self._bill, layer, raw, any_size=True).scores(rows)
+        try:
+            yield from FromLayer(self._question, self._bill, layer, raw, any_size=True).scores(rows)
+        except OutOfMemory:
+            raise
+        except ModelError as error:
+            raise MethodError(f"behind layer {layer!r} the network wants all tokens: {error}") from error
 
     def propagated(
         self, rules: Rules, needs: Needs, beside: Float[Tensor, "b c *spatial"] | None = None

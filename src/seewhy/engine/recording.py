@@ -1,6 +1,6 @@
 """Watch layers during one forward pass, and start the graph no earlier than it is needed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from seewhy.errors import LayerError, nearest
 
@@ -42,9 +43,13 @@ def split_call(name: str) -> tuple[str, int | None]:
     return (base, int(call)) if mark and call.isdigit() else (name, None)
 
 
+INTO = ":in"
+"""The end of a name that means what a layer is given, instead of what it puts out."""
+
+
 def layer_of(network: nn.Module, name: str) -> nn.Module:
     """Return the module called `name`; raise `LayerError` with the nearest names."""
-    base, _ = split_call(name)
+    base = split_call(name)[0].removesuffix(INTO)
     with suppress(AttributeError):
         if base:
             return network.get_submodule(base)
@@ -68,7 +73,8 @@ def watching(
     A layer in `differentiate` starts the graph if nothing before it did: its output becomes a leaf, and from there on
     operations are recorded. What comes before is then neither recorded nor differentiated. The next layer gets a copy, as it may write in place.
 
-    A layer in `put` gives that tensor on, in its own layout, instead of what it made; everything before it runs in vain.
+    A layer in `put` gives that tensor on, in its own layout, instead of what it made; everything before it runs in vain. The name
+    "encoder:in" means what the layer is given, its first argument.
     """
     watch = Watch()
     starts = {split_call(name)[0] for name in differentiate}
@@ -92,9 +98,16 @@ def watching(
 
     with ExitStack() as stack:
         for name in {split_call(name)[0] for name in keep | differentiate | put.keys()}:
-            handle = layer_of(network, name).register_forward_hook(partial(hook, name))
+            handle = hooked(layer_of(network, name), name, partial(hook, name))
             stack.callback(handle.remove)
         yield watch
+
+
+def hooked(module: nn.Module, name: str, hook: Callable[[nn.Module, Any, Any], Any]) -> RemovableHandle:
+    """Have a forward hook called with what a layer puts out, or, where its name ends in ":in", with what it is given."""
+    if not name.endswith(INTO):
+        return module.register_forward_hook(hook)
+    return module.register_forward_pre_hook(lambda part, args: hook(part, args, args))
 
 
 def first_of(output: Any) -> Tensor | None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from seewhy.engine.operations import tensors
-from seewhy.engine.recording import layer_of, split_call
+from seewhy.engine.recording import hooked, layer_of, split_call
 
 _READS = frozenset(["item", "__bool__", "__int__", "__float__", "tolist", "__index__", "equal", "allclose"])
 """Operations whose plain result depends on values, not on shapes; before the cut they are answered from the tape."""
@@ -203,7 +203,7 @@ def _watched(module: nn.Module, layer: str, image: Tensor, run: Callable[[Tensor
             mode.cut = len(mode.entries)
         left -= 1
 
-    handle = layer_of(module, layer).register_forward_hook(hook)
+    handle = hooked(layer_of(module, layer), split_call(layer)[0], hook)
     try:
         run(image, mode)
     finally:
