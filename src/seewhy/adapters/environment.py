@@ -19,6 +19,7 @@ OPTIONAL = (
     ("transformers", "pip install 'seewhy[hub]'", "models written hf:NAME"),
     ("torchvision", "", "models written torchvision:NAME"),
     ("timm", "", "models written timm:NAME"),
+    ("onnxruntime", "pip install 'seewhy[onnx]'", "models written NET.onnx"),
     ("matplotlib", "pip install 'seewhy[plot]'", "figures for papers"),
 )
 IMPORTED = ("torchvision", "timm")

