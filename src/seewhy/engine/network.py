@@ -16,11 +16,12 @@ from seewhy.core.needs import INPUT, Needs
 from seewhy.core.trace import Reading
 from seewhy.engine.anatomy import Anatomy, sample_of
 from seewhy.engine.chunking import Tuner
+from seewhy.engine.folding import merged
 from seewhy.engine.grids import NOWHERE, Grid, find_grid
 from seewhy.engine.layers import Layer
 from seewhy.engine.model import Model, laid_out
 from seewhy.engine.passes import Pass, on_grid
-from seewhy.engine.recording import NOTHING, layer_of, watching
+from seewhy.engine.recording import NOTHING, layer_of, split_call, watching
 from seewhy.engine.replay import CannotCut, Tape, record
 from seewhy.engine.twin import borrowed, lay_channels_last, refuse_mixed_rows, twin, unwrapped
 from seewhy.errors import ModelError, OutOfMemory, SeewhyError, ShapeError
@@ -52,6 +53,7 @@ class Network:
         self._lock = threading.RLock()
         self._format = torch.contiguous_format
         self._settled = self._draws = False
+        self._merged: tuple[Network, frozenset[str]] | None = None
         if model.module.training:
             self.notes += ("the network was in train mode; it is explained in eval mode",)
         try:
@@ -76,10 +78,27 @@ class Network:
                 return weight
         return torch.zeros(())
 
-    @property
-    def merged(self) -> "Network":
-        """The same network with its batch norms merged into the layers before them; itself where it has none."""
-        return self
+    def merged(self, inputs: Float[Tensor, "b c *spatial"], watched: frozenset[str] = frozenset()) -> "Network":
+        """Return the same network with its batch norms merged into the layers before them; itself where none can be.
+
+        Args:
+            inputs: images of the size in question; the first one is run, to see which norm reads what.
+            watched: layers whose output must stay what it is; where merging would change one, the network itself is returned.
+        """
+        with self._explained(inputs), self._running(), torch.no_grad():
+            if self._merged is None:
+                self._merged = self._with_merged_norms(self._arranged(inputs[:1]))
+        network, changed = self._merged
+        return self if changed & {split_call(name)[0] for name in watched} else network
+
+    def _with_merged_norms(self, image: Float[Tensor, "1 ..."]) -> tuple["Network", frozenset[str]]:
+        def run(module: nn.Module) -> Tensor:
+            with torch.random.fork_rng(devices=[]):
+                torch.random.manual_seed(self.seed)
+                return self.model.pick(module(image.clone()))
+
+        found = merged(self.module, run) if self._own else None
+        return (self, frozenset()) if found is None else (_Merged(self, found[0]), found[1])
 
     def accept(self, inputs: Tensor) -> Float[Tensor, "b c *spatial"]:
         """Return inputs on the network's device and in its precision, as they may be differentiated; raise on a wrong kind."""
@@ -288,6 +307,18 @@ class Network:
         """Return the layers that run and add a constant to their output, in the order in which they finish."""
         with self._running(), self._explained(inputs):
             return self._anatomy.biased_layers(inputs)
+
+
+class _Merged(Network):
+    """A copy of a network with merged norms; it shares the lock, and passes count as those of the network itself."""
+
+    def __init__(self, whole: Network, module: nn.Module) -> None:
+        self.__dict__.update(whole.__dict__)
+        self._whole, self.module, self.cuts = whole, module, {}
+
+    def count(self, cost: Cost) -> None:
+        """Add passes of one image to what the network itself has made."""
+        self._whole.count(cost)
 
 
 def _check_answer(output: Tensor, rows: int) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from seewhy.core.cost import Cost
 from seewhy.core.needs import INPUT, Needs
-from seewhy.core.rules import Coverage, Propagation, Rules
+from seewhy.core.rules import Coverage, NotCovered, Propagation, Rules
 from seewhy.core.target import BoundTarget
 from seewhy.core.trace import Reading
 from seewhy.engine.block import Bill, Question
@@ -29,7 +29,6 @@ def propagate(
         MethodError: an operation that the rules refuse was met, or none of those that they are for.
     """
     block, images = question.block, len(question.block.inputs)
-    network = block.network.merged if rules.merge_norms else block.network
     inputs = block.inputs
     if beside is not None:
         inputs = torch.cat([inputs, beside.to(inputs).expand_as(inputs)])
@@ -39,6 +38,7 @@ def propagate(
         | question.target.needs()
         | Needs(gradients=from_input, lenient=from_input if rules.first else frozenset())
     )
+    network = block.network.merged(block.inputs, wanted.layers) if rules.merge_norms else block.network
     mode = Ruled(rules)
     made = network.forward(inputs, wanted, under=mode)
     coverage = mode.coverage()
@@ -81,16 +81,19 @@ def _refuse(rules: Rules, coverage: Coverage) -> None:
     """Raise `MethodError` where the rules do not fit what was met."""
     met = {kind for kind, _, _ in coverage.met}
     if wrong := coverage.kinds("unsupported"):
-        raise MethodError(
-            f"{rules.name} has no rule for {', '.join(wrong)}, which this network uses; a perturbation method such as 'rise' fits any network"
+        raise NotCovered(
+            f"{rules.name} has no rule for {', '.join(wrong)}, which this network uses; a perturbation method such as 'rise' fits any network",
+            coverage,
         )
     if rules.on_fallback == "refuse" and (loose := coverage.kinds("fallback gradient")):
-        raise MethodError(
+        raise NotCovered(
             f"{rules.name} has no rule for {', '.join(loose)}, and would fall back on the plain gradient there; "
-            "a perturbation method such as 'rise' fits any network"
+            "a perturbation method such as 'rise' fits any network",
+            coverage,
         )
     if rules.required and not rules.required & met:
-        raise MethodError(
+        raise NotCovered(
             f"{rules.name} changes what happens at {', '.join(sorted(rules.required))}, and this network has none of them; "
-            "its map would be another method's"
+            "its map would be another method's",
+            coverage,
         )
