@@ -6,11 +6,13 @@ from typing import Any, overload
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
 import seewhy.attribution  # noqa: F401 (enters every method in the registry)
 from seewhy.adapters.load import load_model
+from seewhy.choice import AUTO_METHOD, choose
 from seewhy.core import registry
 from seewhy.core.explanation import Explanation
 from seewhy.core.method import AUTO, Method
@@ -108,7 +110,8 @@ class Session(engine.Session):
             inputs: a tensor (b, c, h, w) that is the network's input as it stands, already normalized; or pictures: a path, a
                 PIL picture, a uint8 array, a prepared sample, or a list of them.
             target: what is asked; None is the predicted class. A list gives one answer each; all share the forward pass.
-            methods: one key or method, or a list; those that look at the same layer share the backward pass.
+            methods: one key or method, or a list; those that look at the same layer share the backward pass. "auto" chooses one for the
+                network and says why in the notes.
             fit: how pictures are fitted; the model's own way if None.
 
         Returns:
@@ -116,12 +119,18 @@ class Session(engine.Session):
         """
         samples = self.samples(inputs, fit)
         targets = target if isinstance(target, (list, tuple)) else [target]
-        asked = [as_method(given) for given in ([methods] if isinstance(methods, (str, Method)) else methods)]
-        if not targets or not asked:
+        given = [methods] if isinstance(methods, (str, Method)) else list(methods)
+        if not targets or not given:
             raise ConfigError(
                 "the list of " + ("targets" if not targets else "methods") + " is empty; name at least one"
             )
-        answers: Any = self.answer(samples, [as_target(given) for given in targets], asked)
+        chosen = choose(self, self._batch(samples)) if AUTO_METHOD in given else None
+        asked = [chosen.method if chosen and one == AUTO_METHOD else as_method(one) for one in given]
+        answers: Any = self.answer(samples, [as_target(one) for one in targets], asked)
+        if chosen:
+            place = given.index(AUTO_METHOD)
+            for row in answers:
+                row[place] = row[place].noting(chosen.note)
         if isinstance(methods, (str, Method)):
             answers = [row[0] for row in answers]
         return answers if isinstance(target, (list, tuple)) else answers[0]
@@ -148,7 +157,7 @@ class Session(engine.Session):
             >>> session.channels("photo.jpg", "tabby").strongest(3)
             tensor([[112, 795, 977]])
         """
-        batch = self.network.accept(torch.stack([sample.inputs for sample in self.samples(inputs, fit)]))
+        batch = self._batch(self.samples(inputs, fit))
         layer = self.network.target_layer(batch) if layer == AUTO else layer
         asked = as_target(target)
         block = self.block(batch, at(layer) | asked.needs())
@@ -179,6 +188,9 @@ class Session(engine.Session):
         if found.coverage is None:
             raise ConfigError(f"{asked.key} has no rules for the way back, so there is nothing to report")
         return found.coverage
+
+    def _batch(self, samples: Sequence[Sample]) -> Float[Tensor, "b c *spatial"]:
+        return self.network.accept(torch.stack([sample.inputs for sample in samples]))
 
     def samples(self, inputs: Any, fit: Fit | None = None) -> list[Sample]:
         """Return prepared samples of pictures, or of a tensor that is the network's input as it stands."""
@@ -230,7 +242,7 @@ def explain(
         source: a path, a PIL picture, a uint8 array (h, w, 3), or a float tensor (3, h, w) with values from 0 to 1.
         model: a `seewhy.Model`, or a name for `seewhy.load_model`; the built-in network if None.
         target: a class by name or index, a function, or one of `seewhy.targets`; the predicted class if None.
-        method: a key such as "grad-cam", a method, or a list of them.
+        method: a key such as "grad-cam", a method, or a list of them; "auto" chooses one for the network.
         fit: "crop", "pad" or "squash"; the model's own way if None.
         device: where to run; where the network is, if None.
         seed: of everything that is drawn at random.

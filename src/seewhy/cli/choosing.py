@@ -91,3 +91,9 @@ def _picture(path: str, model: Model) -> Array:
     if not Path(path).exists():
         raise ConfigError(f"--fill is one of {', '.join(get_args(StandIn))}, or a picture; there is no file {path!r}")
     return Array.of(sample(path, model).inputs)
+
+
+def input_shape(model: Model) -> tuple[int, ...]:
+    """Return the shape (c, h, w) of a model's input; raise `ModelError` where it is not stated."""
+    size, mean, _ = model.needs_preprocessing()
+    return (1 if model.channels == "grey" else max(3, len(mean)), *size)

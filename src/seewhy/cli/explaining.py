@@ -12,14 +12,16 @@ from typer import Exit
 from seewhy import render
 from seewhy.adapters.load import load_model
 from seewhy.api import Session
+from seewhy.choice import AUTO_METHOD, choose
 from seewhy.cli import console
-from seewhy.cli.choosing import MethodOrder, chosen_method
+from seewhy.cli.choosing import MethodOrder, chosen_method, input_shape
 from seewhy.cli.outputs import all_or_none, prepare, refuse_existing, stems
 from seewhy.cli.progress import watched
 from seewhy.cli.summary import summary
 from seewhy.core.method import Method
 from seewhy.core.target import Target
 from seewhy.data.picture import expand, sample
+from seewhy.engine.anatomy import sample_of
 from seewhy.engine.model import Fit, Model
 from seewhy.engine.recording import layer_of
 from seewhy.engine.session import Progress
@@ -60,6 +62,7 @@ class Job:
     session: Session
     target: Target
     method: Method
+    why: str
     fit: Fit | None
     folder: Path
 
@@ -70,7 +73,8 @@ class Job:
         refuse_existing(paths.values(), force=order.force)
         made = sample(photo, self.session.model, self.fit)
         with all_or_none(paths.values()):
-            asked = ask(self.session, made, self.target, self.method, Examination(hide_test=order.hide_test))
+            wanted = Examination(hide_test=order.hide_test, notes=(self.why,) if self.why else ())
+            asked = ask(self.session, made, self.target, self.method, wanted)
             asked.explanation.save(paths["npz"], force=order.force)  # the map first: tests and page take longer
             report = examine(asked, _command(order, photo))
             found = numbers(report)
@@ -91,11 +95,19 @@ def settled(order: Order, progress: Progress | None = None) -> Job:
     fit = chosen_fit(order.fit)
     model = load_model(order.model, order.checkpoint)
     model.needs_preprocessing()
-    asked = chosen_method(order.method, order.about, model)
     session = Session(model, device=order.device, seed=order.seed, progress=progress)
+    asked, why = _method(order, session)
     check_layer(session, asked)
     target = chosen_target(session.model, order.target, order.against)
-    return Job(order, session, target, asked, fit, prepare(order.out))
+    return Job(order, session, target, asked, why, fit, prepare(order.out))
+
+
+def _method(order: Order, session: Session) -> tuple[Method, str]:
+    """Return the method, and why it was chosen where nobody named it."""
+    if order.method != AUTO_METHOD:
+        return chosen_method(order.method, order.about, session.model), ""
+    found = choose(session, session.network.accept(sample_of(input_shape(session.model))))
+    return chosen_method(found.method.key, order.about, session.model, lenient=True), found.note
 
 
 def run(order: Order) -> None:

@@ -14,13 +14,12 @@ from seewhy.adapters.environment import environment
 from seewhy.adapters.load import available, load_model
 from seewhy.api import Session, methods
 from seewhy.cli import console
-from seewhy.cli.choosing import MethodOrder, chosen_method
+from seewhy.cli.choosing import MethodOrder, chosen_method, input_shape
 from seewhy.core.method import Method
 from seewhy.core.registry import load_plugins
 from seewhy.data.normalization import try_normalizations
 from seewhy.data.picture import expand
 from seewhy.engine.anatomy import sample_of
-from seewhy.engine.model import Model
 from seewhy.errors import ConfigError, SeewhyError
 
 
@@ -56,19 +55,14 @@ def list_coverage(spec: str, checkpoint: Path | None, key: str, about: MethodOrd
     with console.usage():
         session = Session(load_model(spec, checkpoint))
         asked = chosen_method(key, about, session.model)
-        found = session.coverage(sample_of(_input_shape(session.model)), asked, 0)
+        found = session.coverage(sample_of(input_shape(session.model)), asked, 0)
     rows = [{"operation": kind, "times": times, "handled by": status} for kind, times, status in found.met]
     show(rows, ("operation", "times", "handled by"), as_json=as_json)
 
 
-def _input_shape(model: Model) -> tuple[int, ...]:
-    size, mean, _ = model.needs_preprocessing()
-    return (1 if model.channels == "grey" else max(3, len(mean)), *size)
-
-
 def _prices(session: Session) -> Callable[[type[Method]], str]:
     """Return what says a method's cost on a session's network."""
-    inputs = session.network.accept(torch.zeros(1, *_input_shape(session.model)))
+    inputs = session.network.accept(torch.zeros(1, *input_shape(session.model)))
 
     def price(found: type[Method]) -> str:
         try:
@@ -83,7 +77,7 @@ def list_layers(spec: str, checkpoint: Path | None, *, as_json: bool) -> None:
     """Print a model's layers in the order in which they finish."""
     with console.usage():
         session = Session(load_model(spec, checkpoint))
-        channels, *size = _input_shape(session.model)
+        channels, *size = input_shape(session.model)
         layers, chosen = session.network.layers(tuple(size), channels)
     rows = [
         {

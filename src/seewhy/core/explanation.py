@@ -87,6 +87,10 @@ class Explanation:
             notes=self.notes[here],
         )
 
+    def noting(self, sentence: str) -> "Explanation":
+        """Return the same explanation with one more note for every image."""
+        return replace(self, notes=tuple((*notes, sentence) for notes in self.notes))
+
     @property
     def map_unit(self) -> str:
         """Unit of the map's values, which not every method gives in units of the score."""

@@ -41,11 +41,13 @@ class Examination:
         classes: how many of the likeliest classes are shown with their probability; where a method needs one pass only, with their maps.
         channels: how many of the strongest channels are shown, for methods that look at one layer.
         hide_test: whether to run the hide test.
+        notes: what a reader must know beyond what the method says, such as why it was chosen.
     """
 
     classes: int = 5
     channels: int = 4
     hide_test: bool = True
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +83,8 @@ def ask(session: Session, sample: Sample, target: Target, method: Method, wanted
     block = session.block(inputs, needs)
     question = Question(block, target)
     explanation = session.attribute(question, method, [sample])
+    for note in wanted.notes:
+        explanation = explanation.noting(note)
     return Asked(explanation, session, sample, method, block, question, layer, wanted, begun)
 
 
