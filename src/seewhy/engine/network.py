@@ -19,8 +19,10 @@ from seewhy.engine.chunking import Tuner
 from seewhy.engine.folding import merged
 from seewhy.engine.grids import NOWHERE, Grid, find_grid
 from seewhy.engine.layers import Layer
+from seewhy.engine.local import Local, Reference
 from seewhy.engine.model import Model, laid_out
 from seewhy.engine.passes import Pass, on_grid
+from seewhy.engine.patches import Rectangles
 from seewhy.engine.recording import NOTHING, layer_of, split_call, watching
 from seewhy.engine.replay import CannotCut, Tape, record
 from seewhy.engine.twin import borrowed, lay_channels_last, refuse_mixed_rows, twin, unwrapped
@@ -42,6 +44,7 @@ class Network:
         notes: what a reader must know about how the network is run.
         spent: passes of one image made so far.
         cuts: by kind of partial pass, why it cannot be used; empty where it can.
+        remembered: what was found out about the network by passes of other kinds, by what was asked.
     """
 
     def __init__(self, model: Model, device: torch.device | str | None = None, seed: int = 0) -> None:
@@ -50,6 +53,7 @@ class Network:
         self.spent = Cost()
         self.tuner = Tuner()
         self.cuts: dict[object, str] = {}
+        self.remembered: dict[object, Any] = {}
         self._lock = threading.RLock()
         self._format = torch.contiguous_format
         self._settled = self._draws = False
@@ -249,10 +253,55 @@ class Network:
         self.count(Cost(forwards=3 if like is None else 1))
         return made
 
-    def _arranged(self, inputs: Tensor) -> Tensor:
+    def watched(self, inputs: Float[Tensor, "b c *spatial"], under: AbstractContextManager[Any]) -> Tensor:
+        """Return the answer of one pass that `under` watches and may change; it decides about the graph, and about the rows of the answer.
+
+        The pass is not counted.
+        """
+        with self._explained(inputs), self._running(), torch.random.fork_rng(devices=[], enabled=self._draws):
+            if self._draws:
+                torch.random.manual_seed(self.seed)
+            return self._run(inputs, under)
+
+    def reference(self, image: Float[Tensor, "1 c h w"]) -> Reference:
+        """Return the taped pass over an image, from which changes of it are followed; one pass.
+
+        Raises:
+            CannotCut: the network cannot be followed, or draws random numbers.
+        """
+        with self._explained(image), self._running(), torch.no_grad():
+            if self._draws:
+                raise CannotCut("the network draws random numbers")
+            made = Reference(self._called, self._formatted(image))
+        self.count(Cost(forwards=1))
+        return made
+
+    def followed(self, reference: Reference, at: Rectangles, crop: Float[Tensor, "n c h w"]) -> Tensor:
+        """Return the answers to changed images, from what a change in a rectangle of each reaches; a partial pass a row.
+
+        Raises:
+            CannotCut: a change cannot be followed.
+        """
+        with self._explained(crop), self._running(), torch.no_grad():
+            local = Local(reference, at, self._formatted(crop))
+            answer = local.answer(self._called(local.images, local))
+            _check_answer(answer, len(crop))
+        self.count(Cost(partial=len(crop)))
+        return answer
+
+    def _called(self, formatted: Tensor, mode: TorchFunctionMode) -> Tensor:
+        """Call the twin on ready inputs, the order of their axes included in what the mode sees."""
+        with mode:
+            return self.model.pick(self.module(laid_out(formatted, self.model.layout)))
+
+    def _formatted(self, inputs: Tensor) -> Tensor:
+        """Return inputs in the network's memory format."""
         if inputs.dim() == 4 and self._format is not torch.contiguous_format:
-            inputs = inputs.contiguous(memory_format=self._format)
-        return laid_out(inputs, self.model.layout)
+            return inputs.contiguous(memory_format=self._format)
+        return inputs
+
+    def _arranged(self, inputs: Tensor) -> Tensor:
+        return laid_out(self._formatted(inputs), self.model.layout)
 
     @contextmanager
     def _running(self) -> Iterator[None]:
