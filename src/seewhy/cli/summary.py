@@ -58,6 +58,10 @@ def _facts(report: PhotoReport) -> Table:
             "  channels",
             Text(f"{names}; together {report.channels_share or 0:.0%} of what all channels add or take away"),
         )
+    for number, (name, value) in enumerate(report.figures.items()):
+        table.add_row("" if number else "  figures", Text(f"{name}: {value:.3g}"))
+    if report.covered:
+        table.add_row("  operations", Text(report.covered))
     table.add_row("  cost", Text("; ".join(report.cost)))
     for line in report.cautions:
         table.add_row("  caution", Text(line))

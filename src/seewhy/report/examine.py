@@ -158,6 +158,8 @@ def _report(
         limit=max(made.scale_end() for made in maps),
         normalization=main.scale_words + (" over all maps of this photo" if len(maps) > 1 else " of this map"),
         hide_test=_hide_test(asked.session.model, main, tested, size),
+        figures=_figures(main),
+        covered=str(main.coverage or ""),
         cautions=_cautions(asked, main, answers[0], tested),
         command=command,
         provenance=main.provenance | {"method": method.key, "settings": method.settings(), "area": SHARE},
@@ -232,6 +234,18 @@ def viewed(inputs: Float[Tensor, "c h w"], model: Model) -> Image.Image | None:
     pixels = (inputs.float() * std + mean).clamp(0, 1)
     pixels = pixels.flip(0) if model.channels == "bgr" else pixels
     return Image.fromarray((pixels.expand(3, -1, -1) * 255).round().byte().movedim(0, 2).numpy())
+
+
+def _figures(main: Explanation) -> dict[str, float]:
+    """Return what the method says about its own estimate; a standard error as the share of the map's largest magnitude."""
+    found = {name: values[0] for name, values in main.figures.items()}
+    if main.error is not None:
+        found["median standard error, share of the strongest value"] = float(
+            main.error[0].median() / main.heatmap[0].abs().max().clamp_min(1e-30)
+        )
+    if main.residual is not None:
+        found["not accounted for (residual)"] = float(main.residual[0])
+    return found
 
 
 def _costs(asked: Asked, tested: HideTestResult | None) -> tuple[str, ...]:

@@ -45,6 +45,8 @@ def numbers(report: PhotoReport) -> dict[str, Any]:
                 for channel in report.channels
             ],
             "channels_share": report.channels_share,
+            "figures": report.figures,
+            "coverage": report.covered,
             "cost": report.cost,
             "cautions": report.cautions,
             "command": report.command,

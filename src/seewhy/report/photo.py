@@ -81,6 +81,8 @@ class PhotoReport:
         limit: value at the end of the colour scale, shared by all maps of this photo; `normalization` says what it is, in words.
         hide_test: None where it was not run.
         channels: the strongest channels of the layer; empty where not asked; `channels_share` is what they carry together.
+        figures: how good the map is as an estimate, by the names that the method gives them.
+        covered: for methods with backward rules, what they did with which operations, in words.
         cost: passes, in words, for the map and for the tests.
         cautions: lines that a reader must see first.
         command: the command that makes this page again.
@@ -105,6 +107,8 @@ class PhotoReport:
     hide_test: HideTest | None
     channels: tuple[ChannelFinding, ...] = ()
     channels_share: float | None = None
+    figures: dict[str, float] = field(default_factory=dict)
+    covered: str = ""
     cost: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
     command: str = ""
