@@ -64,6 +64,7 @@ def from_onnx(spec: str, checkpoint: str | Path | None = None) -> Model:
     settings = _agreeing(taken.states(stated.get("layout")), stated, path)
     try:
         box = BlackBox(answer, rows=taken.rows, precision=taken.precision)
+        box.stated_in = str(path.with_suffix(".json"))
         return Model(box, **({"name": path.name} | settings))
     except ConfigError as error:
         raise ModelError(f"{path.with_suffix('.json')}: {error}") from error
@@ -149,7 +150,7 @@ class _Run:
 
 def _output(runtime: Any, wanted: str | int | None, title: str) -> str:
     """Return the name of the output that is the answer: the one that was named, or the only one of floating point."""
-    outputs = {one.name: one.type for one in runtime.get_outputs()}
+    outputs: dict[str, str] = {one.name: one.type for one in runtime.get_outputs()}
     names = list(outputs)
     if wanted is None:
         able = [name for name in names if outputs[name] in PRECISIONS]

@@ -20,6 +20,7 @@ from seewhy.core.registry import load_plugins
 from seewhy.data.normalization import try_normalizations
 from seewhy.data.picture import expand
 from seewhy.engine.anatomy import sample_of
+from seewhy.engine.black_box import refuse_black_box
 from seewhy.errors import ConfigError, SeewhyError
 
 
@@ -77,6 +78,7 @@ def list_layers(spec: str, checkpoint: Path | None, *, as_json: bool) -> None:
     """Print a model's layers in the order in which they finish."""
     with console.usage():
         session = Session(load_model(spec, checkpoint))
+        refuse_black_box(session.network.module, session.model.title)
         channels, *size = input_shape(session.model)
         layers, chosen = session.network.layers(tuple(size), channels)
     rows = [

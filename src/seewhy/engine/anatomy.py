@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seewhy.engine.black_box import is_black_box
+from seewhy.engine.black_box import refuse_black_box
 from seewhy.engine.constants import adds_constant
 from seewhy.engine.grids import NOWHERE, places_in
 from seewhy.engine.layers import Layer, Survey, choose, survey
@@ -144,8 +144,7 @@ class Anatomy:
             return self._places.get(shape, NOWHERE)
 
     def _survey(self, inputs: Tensor, answer: list[Tensor] | None = None) -> Survey:
-        if is_black_box(self._module):
-            raise LayerError(f"{self._name} is a black box: it answers, and has no layers to look at")
+        refuse_black_box(self._module, self._name)
         answers = [] if answer is None else answer
         with torch.random.fork_rng(devices=[]):
             seen = survey(self._module, lambda: answers.append(self._run(inputs)), inputs.shape[2:])

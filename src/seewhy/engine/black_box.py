@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seewhy.errors import ConfigError, ModelError
+from seewhy.errors import ConfigError, LayerError, ModelError
 
 Precision = Literal["float32", "float16", "float64"]
 Answer = Callable[[np.ndarray], Any]
@@ -23,6 +23,9 @@ class BlackBox(nn.Module):
             array is the function's own: it may write to it.
         rows: how many images it takes at once, where it takes only that many; the last ones are filled up. None is any number.
         precision: of the array.
+
+    Attributes:
+        stated_in: the file in which people state how pictures are prepared; empty where there is none.
 
     Raises:
         ConfigError: no function, or a setting that does not exist.
@@ -44,6 +47,7 @@ class BlackBox(nn.Module):
         if precision not in get_args(Precision):
             raise ConfigError(f"precision is one of {', '.join(get_args(Precision))}, got {precision!r}")
         self.answer, self.rows, self.precision = answer, rows, precision
+        self.stated_in = ""
         self.register_buffer("kind", torch.zeros((), dtype=getattr(torch, precision)), persistent=False)
         self.eval()
 
@@ -83,6 +87,12 @@ class BlackBox(nn.Module):
 def is_black_box(network: nn.Module) -> bool:
     """Say whether a network, or a part of it, only answers."""
     return any(isinstance(part, BlackBox) for part in network.modules())
+
+
+def refuse_black_box(network: nn.Module, title: str) -> None:
+    """Raise `LayerError` where layers are asked of a network that only answers."""
+    if is_black_box(network):
+        raise LayerError(f"{title} is a black box: it answers, and has no layers to look at")
 
 
 def _each(change: Callable[..., Tensor], *answers: Any) -> Any:

@@ -96,11 +96,16 @@ class Model:
         if self.input_size is None or self.mean is None or self.std is None:
             raise ModelError(
                 f"{self.title}: a picture cannot be prepared, because {', '.join(missing)} "
-                f"{'is' if len(missing) == 1 else 'are'} not stated. Say how the network was trained, for instance "
-                "seewhy.Model(network, size=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), labels=[...]); "
+                f"{'is' if len(missing) == 1 else 'are'} not stated. Say how the network was trained, for instance {self._stating()}; "
                 "`seewhy doctor` helps to find out. A tensor that is normalized already goes to seewhy.Session(network).explain(tensor)"
             )
         return self.input_size, per_channel(self.mean), per_channel(self.std)
+
+    def _stating(self) -> str:
+        """Return an example of stating how pictures are prepared, where this model wants it."""
+        if isinstance(self.module, BlackBox) and self.module.stated_in:
+            return f'{{"size": 224, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}} in {self.module.stated_in}'
+        return "seewhy.Model(network, size=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), labels=[...])"
 
     def pick(self, output: Any) -> Tensor:
         """Return the tensor that is the network's answer, out of whatever its forward returned."""
