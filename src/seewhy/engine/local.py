@@ -1,0 +1,376 @@
+"""Exact local recomputation: of a changed image, run only what the change reaches; everything else is read from a tape.
+
+The image itself is taped once. A change then lies in a rectangle of each row, and an operation computes only the cells that can
+differ (a `Patch`), reading what surrounds them from the tape. Where a patch has grown over most of its map, or an operation looks at
+all of it, the patches are put into their maps and the rest runs as usual. Nothing is approximated.
+
+Meanwhile the network holds hollow tensors of the right shape and full of NaN, so that whatever is computed past this mode shows.
+"""
+
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from seewhy.core.rules import Operation
+from seewhy.engine.operations import kind_of, out_of_place, tensors, writes
+from seewhy.engine.patches import Pair, Patch, Rectangles, around, sliding
+from seewhy.engine.replay import CannotCut
+
+SHARE = 0.7
+"""The part of a map from which on the whole of it is computed."""
+
+ALONE = frozenset(
+    "relu relu6 silu gelu sigmoid tanh hardswish hardsigmoid elu selu celu leaky_relu mish softplus softsign logsigmoid clamp exp log"
+    " abs neg sqrt rsqrt square reciprocal prelu dropout contiguous clone detach to float double half bfloat16".split()
+) | {"batch norm"}
+"""Operations on the cells of one map, each cell for itself; nothing around a patch is read."""
+
+TOGETHER = frozenset("add sub rsub mul div maximum minimum pow cat concat concatenate".split())
+"""Operations on the cells of several maps at the same place."""
+
+JOINS = frozenset("cat concat concatenate".split())
+"""Those that take a list of maps."""
+
+MOVED = frozenset("permute transpose movedim moveaxis swapaxes swapdims".split())
+"""Operations that only change the order of the axes."""
+
+FACTS = frozenset("__get__ size dim ndimension numel __len__ is_floating_point is_complex".split())
+"""Questions about shape and kind, which a hollow tensor answers as the real one would."""
+
+WHOLE = object()
+"""Known of a tensor that holds whole maps, whose rows may differ anywhere."""
+
+_PLAIN = (bool, int, float, str, torch.dtype, torch.device, torch.Size, torch.layout, type(None))
+
+
+@dataclass(eq=False)
+class Entry:
+    """One operation of the taped pass.
+
+    Attributes:
+        function: which one.
+        out: what it gave: a tensor (without numbers where nobody reads them), or anything else.
+        same: it gave its first argument.
+        read: something may read the numbers around a patch.
+        bordered: what it takes, with a border around; made when first wanted.
+    """
+
+    function: Any
+    out: Any
+    same: bool
+    read: bool = False
+    bordered: Tensor | None = None
+
+
+class Reference(TorchFunctionMode):
+    """The tape of a pass over one image.
+
+    Before an operation writes into a tensor, what the tape holds of it is copied.
+
+    Args:
+        run: runs the network on its input under a mode, and returns its answer.
+        image: (1, c, h, w), as the network takes it.
+
+    Raises:
+        CannotCut: an operation writes into a part of a tensor, or into one that it is told to.
+    """
+
+    def __init__(self, run: Callable[[Tensor, TorchFunctionMode], Tensor], image: Float[Tensor, "1 c h w"]) -> None:
+        super().__init__()
+        self.image, self.entries = image, list[Entry]()
+        self._makers: dict[int, Entry] = {}
+        self._sharing: dict[int, set[int]] = {}
+        self._alive: list[Tensor] = []
+        given = image.clone(memory_format=torch.preserve_format)
+        self._keep(given, Entry(None, None, same=False))
+        self._read([run(given, self)])
+        for entry in self.entries:
+            if isinstance(entry.out, Tensor) and not entry.read:
+                entry.out = entry.out.to("meta")
+        self._makers, self._sharing, self._alive = {}, {}, []
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        given = list(tensors(args, kwargs))
+        if kind_of(function) not in ALONE and not _cellwise(function, args, kwargs):
+            self._read(given)
+        written = writes(function, kwargs)
+        if written:
+            self._before_writing(args, kwargs)
+        out = function(*args, **kwargs)
+        same = bool(args) and out is args[0]
+        entry = Entry(function, out, same)
+        self.entries.append(entry)
+        for made in tensors((out,)):
+            if written or id(made) not in self._makers:
+                self._keep(made, entry)
+        return out
+
+    @property
+    def size(self) -> int:
+        """Bytes that the tape holds."""
+        maps = [value for entry in self.entries for value in (entry.out, entry.bordered) if isinstance(value, Tensor)]
+        storages = {
+            held.data_ptr(): held.nbytes()
+            for held in (one.untyped_storage() for one in maps)
+            if held.device.type != "meta"
+        }
+        return sum(storages.values())
+
+    def _keep(self, made: Tensor, entry: Entry) -> None:
+        self._makers[id(made)] = entry
+        self._alive.append(made)  # as long as the pass lasts, so that neither names nor places in memory are used again
+        self._sharing.setdefault(made.untyped_storage().data_ptr(), set()).add(id(made))
+
+    def _read(self, given: list[Tensor]) -> None:
+        for tensor in given:
+            if id(tensor) in self._makers:
+                self._makers[id(tensor)].read = True
+
+    def _before_writing(self, args: Any, kwargs: Mapping[str, Any]) -> None:
+        """Copy what the tape holds of a tensor that is about to change."""
+        if isinstance(kwargs.get("out"), Tensor):
+            raise CannotCut("an operation writes into a tensor that it is given")
+        entry = self._makers.get(id(args[0]))
+        if entry is None:
+            return
+        if len(self._sharing[args[0].untyped_storage().data_ptr()]) > 1:
+            raise CannotCut("an operation writes into a part of a tensor")
+        if isinstance(entry.out, Tensor):
+            entry.out = args[0].clone(memory_format=torch.preserve_format) if entry.read else args[0].to("meta")
+
+
+def _cellwise(function: Any, args: Any, kwargs: Any) -> bool:
+    """Say whether an operation is a convolution of one pixel, which reads nothing around a patch."""
+    found = sliding(Operation("", function, args, kwargs))
+    return found is not None and found.cellwise
+
+
+class _Known:
+    """What is known of tensors, by which object they are, as long as they live.
+
+    A patch; the whole map, where one was made for a hollow tensor; or `WHOLE`, where the tensor holds it itself.
+    """
+
+    def __init__(self) -> None:
+        self._notes: dict[int, tuple[weakref.ref[Tensor], Any]] = {}
+
+    def note(self, tensor: Tensor, known: Any) -> None:
+        self._notes[id(tensor)] = (weakref.ref(tensor), known)
+
+    def of(self, tensor: Any) -> Any:
+        """Return what is known of a tensor; None if nothing is."""
+        found = self._notes.get(id(tensor))
+        return found[1] if found is not None and found[0]() is tensor else None
+
+
+class Local(TorchFunctionMode):
+    """Follows changes of the image through the network.
+
+    Args:
+        reference: the pass over the image itself.
+        at: where each row differs from it.
+        crop: what stands there (n, c, h, w).
+        share: the part of a map from which on the whole of it is computed.
+
+    Attributes:
+        images: what the network is to be given, in the place of the changed images.
+
+    Raises:
+        CannotCut: the network went another way than over the image itself, or looked at values that differ.
+    """
+
+    def __init__(
+        self, reference: Reference, at: Rectangles, crop: Float[Tensor, "n c h w"], share: float = SHARE
+    ) -> None:
+        super().__init__()
+        self._entries = iter(reference.entries)
+        self._share, self._rows = share, len(crop)
+        self._known = _Known()
+        self.images = self._hollow(Patch(reference.image, (2, 3), at, crop), reference.image)
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs, entry = kwargs or {}, next(self._entries, None)
+        if entry is None or entry.function != function:
+            raise CannotCut(f"the network goes another way at {getattr(function, '__name__', function)}")
+        seen = [known for tensor in tensors(args, kwargs) if (known := self._known.of(tensor)) is not None]
+        if not seen:
+            return function(*args, **kwargs)
+        written = writes(function, kwargs)
+        if entry.same and not written:
+            return args[0]
+        if not isinstance(entry.out, (Tensor, tuple, list)) or isinstance(entry.out, torch.Size):
+            return self._fact(entry, args, kwargs)
+        if isinstance(entry.out, Tensor) and all(isinstance(known, Patch) for known in seen):
+            patch = self._patch(entry, args, kwargs, seen, written=written)
+            if patch is not None:
+                return self._hollow(patch, entry.out, args[0] if written else None)
+        return self._whole(function, args, kwargs, written=written)
+
+    def answer(self, output: Tensor) -> Tensor:
+        """Return the answer of the network, whatever it gave."""
+        found = self._made_whole(output)
+        if not isinstance(found, Tensor) or found.isnan().any():
+            raise CannotCut("a part of the network is not seen")
+        return found
+
+    def _hollow(self, patch: Patch, like: Tensor, handle: Tensor | None = None) -> Tensor:
+        """Return the tensor that the network holds for a patch."""
+        if handle is None:
+            nothing = torch.full((), float("nan"), dtype=patch.crop.dtype, device=patch.crop.device)
+            handle = nothing.expand(self._rows, *like.shape[1:])
+        self._known.note(handle, patch)
+        return handle
+
+    def _fact(self, entry: Entry, args: Any, kwargs: Any) -> Any:
+        """Answer a question whose answer is no tensor."""
+        name = getattr(entry.function, "__name__", "")
+        if name in FACTS or isinstance(entry.out, (torch.Size, torch.dtype, torch.device)):
+            return entry.function(*args, **kwargs)
+        if name in ("stride", "is_contiguous"):
+            return entry.out
+        out = self._whole(entry.function, args, kwargs, written=writes(entry.function, kwargs))
+        if not isinstance(out, _PLAIN) or out != entry.out:
+            raise CannotCut(f"the network looks at values ({name})")
+        return out
+
+    def _whole(self, function: Any, args: Any, kwargs: Any, *, written: bool) -> Any:
+        """Run an operation on whole maps."""
+        grown = [self._made_whole(value) for value in args]
+        out = function(*grown, **{name: self._made_whole(value) for name, value in kwargs.items()})
+        for tensor in tensors((out, *grown[:1]) if written else (out,)):
+            self._known.note(tensor, WHOLE)
+        return out
+
+    def _made_whole(self, value: Any) -> Any:
+        """Return a value with the whole map in the place of each hollow tensor; made once, as several operations may ask."""
+        if isinstance(value, (list, tuple)) and not isinstance(value, torch.Size):
+            return type(value)(map(self._made_whole, value))
+        known = self._known.of(value)
+        if isinstance(known, Patch):
+            known = known.whole()
+            self._known.note(value, known)
+        return known if isinstance(known, Tensor) else value
+
+    def _patch(self, entry: Entry, args: Any, kwargs: Any, seen: list[Patch], *, written: bool) -> Patch | None:
+        """Return the patch of what an operation gives; None where it is not followed."""
+        function, kind = entry.function, kind_of(entry.function)
+        if written:
+            if self._known.of(args[0]) is None:
+                return None
+            function, kwargs = (
+                out_of_place(function),
+                {name: value for name, value in kwargs.items() if name != "inplace"},
+            )
+        operation = Operation(kind, function, args, kwargs)
+        first = self._known.of(args[0]) if args else None
+        if kind in TOGETHER:
+            return self._together(operation, entry.out, seen)
+        if first is None or len(seen) > 1:
+            return None
+        if kind in ALONE:
+            return _alone(operation, entry.out, first)
+        if kind in ("linear", "layer norm"):
+            return _over_channels(operation, entry.out, first)
+        if kind in MOVED:
+            return _moved(operation, entry.out, first)
+        if kind == "pad":
+            return _padded(operation, entry.out, first)
+        return self._slid(operation, entry, first)
+
+    def _slid(self, operation: Operation, entry: Entry, patch: Patch) -> Patch | None:
+        """Convolution and pool: the outputs that see the patch, from the inputs that they see."""
+        slide = sliding(operation) if patch.axes == (2, 3) and patch.base.dim() == 4 else None
+        if slide is None:
+            return None
+        if slide.cellwise:
+            return Patch(entry.out, patch.axes, patch.at, slide.run(patch.crop))
+        bounds = (entry.out.shape[2], entry.out.shape[3])
+        at = slide.reached(patch.at, bounds)
+        if at.area > self._share * bounds[0] * bounds[1]:
+            return None
+        if entry.bordered is None:
+            entry.bordered = slide.bordered(patch.base, bounds)
+            _share_memory(patch.base, entry.bordered, slide.padding)
+        crop = patch.read(slide.seen(at), entry.bordered, slide.padding)
+        return Patch(entry.out, patch.axes, at, slide.run(crop))
+
+    def _together(self, operation: Operation, out: Tensor, seen: list[Patch]) -> Patch | None:
+        """Several maps: the rectangle around their patches, read from each."""
+        axes = seen[0].axes
+        bounds = tuple(out.shape[axis] for axis in axes)
+        if any(patch.axes != axes or patch.bounds != bounds or patch.base.dim() != out.dim() for patch in seen):
+            return None
+        joins = operation.kind in JOINS
+        if joins and operation.argument(1, "dim", 0) % out.dim() in (0, *axes):
+            return None
+        at = around([patch.at for patch in seen], bounds)
+        if len(seen) > 1 and at.area > self._share * bounds[0] * bounds[1]:
+            return None
+        given = [self._cut(value, at, axes, out.dim()) for value in (operation.args[0] if joins else operation.args)]
+        if any(value is None for value in given):
+            return None
+        args = [given, *operation.args[1:]] if joins else given
+        return Patch(out, axes, at, operation.function(*args, **operation.kwargs))
+
+    def _cut(self, value: Any, at: Rectangles, axes: Pair, dim: int) -> Any:
+        """Return the part of an operand that rectangles see; None where its rows may differ outside of them."""
+        if not isinstance(value, Tensor) or value.dim() == 0:
+            return value
+        known = self._known.of(value)
+        if known is not None:
+            return known.read(at)
+        value = value.reshape((1,) * (dim - value.dim()) + value.shape)
+        if len(value) > 1:
+            return None
+        sizes = [value.shape[axis] for axis in axes]
+        if sizes == [1, 1]:
+            return value
+        for axis, size, length in zip(axes, sizes, at.size, strict=True):
+            if size == 1:
+                value = value.expand(*(length if one == axis else -1 for one in range(dim)))
+        return at.cut_from(value, axes)
+
+
+def _share_memory(base: Tensor, bordered: Tensor, border: Pair) -> None:
+    """Let a taped map be a part of its copy that has a border, so that it is held only once."""
+    base.data = bordered.narrow(2, border[0], base.shape[2]).narrow(3, border[1], base.shape[3])
+
+
+def _alone(operation: Operation, out: Tensor, patch: Patch) -> Patch | None:
+    training = operation.argument({"batch norm": 5, "dropout": 2}.get(operation.kind, 99), "training", default=False)
+    if training or (operation.kind in ("batch norm", "prelu") and 1 in patch.axes):
+        return None
+    return Patch(out, patch.axes, patch.at, operation.on(patch.crop))
+
+
+def _over_channels(operation: Operation, out: Tensor, patch: Patch) -> Patch | None:
+    """Linear maps and layer norms over the last axes, where these are not the places."""
+    axes = 1 if operation.kind == "linear" else len(operation.argument(1, "normalized_shape"))
+    if max(patch.axes) >= patch.base.dim() - axes:
+        return None
+    return Patch(out, patch.axes, patch.at, operation.on(patch.crop))
+
+
+def _moved(operation: Operation, out: Tensor, patch: Patch) -> Patch | None:
+    """Find where the axes go from a hollow tensor whose axes all differ in length."""
+    probe = torch.empty(tuple(range(2, 2 + patch.base.dim())), device="meta")
+    order = [length - 2 for length in operation.on(probe).shape]
+    if order[0] != 0:
+        return None
+    axes = (order.index(patch.axes[0]), order.index(patch.axes[1]))
+    return Patch(out, axes, patch.at, operation.on(patch.crop))
+
+
+def _padded(operation: Operation, out: Tensor, patch: Patch) -> Patch | None:
+    edges, mode = operation.argument(1, "pad"), operation.argument(2, "mode", "constant")
+    if patch.axes != (2, 3) or out.dim() != 4 or mode != "constant" or len(edges) not in (2, 4) or min(edges) < 0:
+        return None
+    top = edges[2] if len(edges) == 4 else 0
+    return Patch(out, patch.axes, patch.at.moved(top, edges[0]), patch.crop)
