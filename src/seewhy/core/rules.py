@@ -137,8 +137,10 @@ class Propagation:
         trace: scores, activations and the rules' gradients, of the images themselves.
         coverage: what was met.
         first: where `Rules.first` was used: relevance at the input of the first linear or convolution (b, c, *spatial).
+        beside: the scores of the images beside them, where there were some.
     """
 
     trace: Trace
     coverage: Coverage
     first: Float[Tensor, "b c *spatial"] | None = None
+    beside: Float[Tensor, " b"] | None = None

@@ -1,5 +1,6 @@
 """What an operation is, whichever way the network called it: a module, a functional call, an operator, in place or not."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ KINDS = {
     **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d", "boolean_dispatch"), "max pool"),
     **dict.fromkeys(("max_pool1d_with_indices", "max_pool2d_with_indices", "max_pool3d_with_indices"), "max pool"),
     **dict.fromkeys(("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"), "adaptive max pool"),
+    **dict.fromkeys((f"adaptive_max_pool{axes}d_with_indices" for axes in (1, 2, 3)), "adaptive max pool"),
     **dict.fromkeys(("avg_pool1d", "avg_pool2d", "avg_pool3d"), "average pool"),
     **dict.fromkeys(("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"), "average pool"),
     **dict.fromkeys(("bmm", "mm", "mv", "addmm", "baddbmm"), "matmul"),
@@ -136,6 +138,49 @@ def kind_of(function: Callable[..., Any]) -> str:
     name = getattr(function, "__name__", type(function).__name__)
     name = _SPELLED.get(name) or name.strip("_")
     return KINDS.get(name, name)
+
+
+def kind_of_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """Return the kind of an operation where that depends on what it was called with: a clamp from 0 on is a ReLU."""
+    name = getattr(function, "__name__", "").strip("_")
+    if name not in _LIMITS:
+        return kind_of(function)
+    low, high = _LIMITS[name](name, args, kwargs)
+    if _is_number(low, 0):
+        if high is None or _is_number(high, math.inf):
+            return "relu"
+        if isinstance(high, (int, float)) and high > 0:
+            return "relu6"
+    return "clamp" if _LIMITS[name] is _clamp_limits else name
+
+
+def _clamp_limits(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return what a clamp keeps its numbers between; None where there is no such limit."""
+    given = dict(zip(("max",) if name == "clamp_max" else ("min", "max"), args[1:], strict=False)) | dict(kwargs)
+    return given.get("min"), given.get("max")
+
+
+def _hardtanh_limits(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
+    given = {"min_val": -1.0, "max_val": 1.0} | dict(zip(("min_val", "max_val"), args[1:], strict=False)) | dict(kwargs)
+    return given["min_val"], given["max_val"]
+
+
+def _threshold_limits(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the limits where what lies below the threshold becomes the threshold itself."""
+    given = dict(zip(("threshold", "value"), args[1:], strict=False)) | dict(kwargs)
+    low = given["threshold"]
+    return (low if given["value"] == low else None), None
+
+
+_LIMITS: Mapping[str, Callable[[str, tuple[Any, ...], Mapping[str, Any]], tuple[Any, Any]]] = {
+    **dict.fromkeys(("clamp", "clip", "clamp_min", "clamp_max"), _clamp_limits),
+    "hardtanh": _hardtanh_limits,
+    "threshold": _threshold_limits,
+}
+
+
+def _is_number(value: Any, wanted: float) -> bool:
+    return isinstance(value, (int, float)) and value == wanted
 
 
 def writes(function: Callable[..., Any], kwargs: Mapping[str, Any]) -> bool:

@@ -10,9 +10,10 @@ from seewhy.core.cost import Cost
 from seewhy.core.needs import INPUT, Needs
 from seewhy.core.rules import Coverage, NotCovered, Propagation, Rules
 from seewhy.core.target import BoundTarget
-from seewhy.core.trace import Reading
+from seewhy.core.trace import Reading, Trace
 from seewhy.engine.block import Bill, Question
-from seewhy.engine.passes import check_grids, part_of
+from seewhy.engine.paired import paired, rows_of
+from seewhy.engine.passes import check_finite, check_grids, part_of, upcast
 from seewhy.engine.ruled import Ruled
 from seewhy.errors import MethodError
 
@@ -45,23 +46,22 @@ def propagate(
     _refuse(rules, coverage)
     leaves = {f"{FIRST}{n}": leaf for n, leaf in enumerate(mode.leaves)}
     made = replace(made, nodes={**made.nodes, **leaves}, needs=made.needs | Needs(gradients=frozenset(leaves)))
-    trace = made.trace(_of_first(question.bound, images), last=True)
+    bound = question.bound if beside is None else paired(question.bound, images)
+    trace = made.trace(bound, last=True)
     check_grids(trace, needs)
     first = _summed([trace.gradient[name][:images] for name in leaves])
     rows = len(inputs) // images
     network.count(Cost(backwards=len(inputs)))
     bill.cost += Cost(forwards=rows, backwards=rows)
-    return Propagation(part_of(trace, slice(images)), coverage, first)
+    scored = None if beside is None else _scored(question.bound, trace, slice(images, None))
+    return Propagation(part_of(trace, slice(images)), coverage, first, scored)
 
 
-def _of_first(bound: BoundTarget, images: int) -> BoundTarget:
-    """Score only the first rows; those of the images beside them count nothing."""
-
-    def score(reading: Reading) -> Float[Tensor, " b"]:
-        first = slice(images)
-        return bound(Reading(reading.output[first], {name: value[first] for name, value in reading.activation.items()}))
-
-    return BoundTarget(score, bound.names, bound.unit, bound.classes)
+def _scored(bound: BoundTarget, trace: Trace, rows: slice) -> Float[Tensor, " b"]:
+    """Return the target's value on some rows."""
+    score = bound(rows_of(Reading(trace.output, trace.activation), rows))
+    check_finite(score)
+    return upcast(score)
 
 
 def _summed(relevances: list[Tensor]) -> Tensor | None:

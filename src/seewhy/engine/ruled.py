@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from seewhy.core.rules import Coverage, Operation, Rules, Status
-from seewhy.engine.operations import MOVING, kind_of, out_of_place, tensors, writes
+from seewhy.core.rules import Coverage, NotCovered, Operation, Rules, Status
+from seewhy.engine.operations import MOVING, kind_of_call, out_of_place, tensors, writes
 from seewhy.engine.spelling import spelled_attention, spelled_multi_head
+from seewhy.errors import MethodError
 
 _SPELLED: Mapping[str, Callable[[Operation], Any]] = {
     "multi-head attention": spelled_multi_head,
@@ -43,7 +44,7 @@ class Ruled(TorchFunctionMode):
         given = list(tensors(args, kwargs))
         if not torch.is_grad_enabled() or not any(tensor.requires_grad for tensor in given):
             return function(*args, **kwargs)
-        kind = kind_of(function)
+        kind = kind_of_call(function, args, kwargs)
         if kind in _SPELLED and kind not in self.rules.rewrites:
             with self:
                 return _SPELLED[kind](Operation(kind, function, args, kwargs))
@@ -66,8 +67,12 @@ class Ruled(TorchFunctionMode):
                 self.met[kind, self.rules.status(kind)] += 1
             self._mark(given, out)
             return out
+        try:
+            out = self._rewritten(rewrite, Operation(kind, function, args, kwargs), leaf=first is not None)
+        except MethodError as error:
+            self.met[kind, "unsupported"] += 1
+            raise NotCovered(str(error), self.coverage()) from error
         self.met[kind, "exact rule"] += 1
-        out = self._rewritten(rewrite, Operation(kind, function, args, kwargs), leaf=first is not None)
         self._mark(given, out, beyond=kind in _LINEAR)
         return out
 
