@@ -13,6 +13,7 @@ RANKS = {
     "render": 2,
     "core": 3,
     "engine": 4,
+    "rules": 4,
     "targets": 5,
     "adapters": 5,
     "data": 5,
