@@ -1,19 +1,23 @@
 """What methods have in common that hide parts of an image and watch the score."""
 
-from collections.abc import Iterable, Iterator
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from seewhy.core.budget import Allowance, Budget
-from seewhy.core.method import Method
+from seewhy.core.cost import Cost
+from seewhy.core.game import Game, Shares
+from seewhy.core.method import Anatomy, Attribution, Method
 from seewhy.core.needs import Needs
 from seewhy.core.probe import Probe
 from seewhy.core.values import Array, as_value
-from seewhy.errors import ConfigError, ShapeError
-from seewhy.ops.segments import grid_segments, relabelled
+from seewhy.errors import ConfigError, MethodError, ShapeError
+from seewhy.ops.segments import grid_segments, painted, relabelled, slic_segments
 
 V = TypeVar("V")
 
@@ -54,7 +58,9 @@ class PerturbationMethod(Method):
 
 @dataclass(frozen=True)
 class SegmentMethod(PerturbationMethod):
-    """A method that hides whole segments.
+    """A method that hides whole segments, and gives each segment a value.
+
+    A segment's value is spread evenly over its pixels, so that the map adds up to the values.
 
     Args:
         segments: "slic" (by colour and place), "grid" (equal boxes), or a map of integers of the size of the network's input.
@@ -63,6 +69,9 @@ class SegmentMethod(PerturbationMethod):
 
     segments: str | Array = "slic"
     count: int = 50
+
+    signed: ClassVar = True
+    map_unit: ClassVar = "{unit} per pixel"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,15 +83,83 @@ class SegmentMethod(PerturbationMethod):
         if self.count < 2:
             raise ConfigError(f"{self.key} wants a count of at least 2 segments, got {self.count}")
 
+    @abstractmethod
+    def shares(self, game: Game) -> Shares:
+        """Return what each segment of one image is worth."""
+
+    @abstractmethod
+    def coalitions_asked(self, segments: Int[Tensor, "*spatial"]) -> int:
+        """Return how many coalitions of these segments are scored, without a budget; the image itself does not count."""
+
     def segment_map(self, image: Float[Tensor, "c *spatial"]) -> Int[Tensor, "*spatial"]:
-        """Return the segments of one image, numbered from 0; raise `ShapeError` where a given map does not fit."""
-        size = tuple(image.shape[1:])
+        """Return the segments of one image, numbered from 0.
+
+        Raises:
+            ShapeError: a given map does not fit the image.
+            MethodError: there is only one segment, and nothing to compare it with.
+        """
+        found = self._given_map(tuple(image.shape[1:]))
+        found = slic_segments(image, self.count) if found is None else found
+        if found.max() == 0:
+            raise MethodError(
+                "the image is a single segment, and there is nothing to compare it with; give more segments, or a map of at least two"
+            )
+        return found
+
+    def _given_map(self, size: tuple[int, ...]) -> Int[Tensor, "*spatial"] | None:
+        """Return the segments where they do not depend on the image."""
         if self.segments == "grid":
             return grid_segments(size, self.count)
-        if isinstance(self.segments, Array):
-            if self.segments.shape != size:
-                raise ShapeError(
-                    f"the segment map must have the size of the network's input, {size}; got {self.segments.shape}"
-                )
-            return relabelled(self.segments.tensor())
-        return grid_segments(size, self.count)  # to be SLIC
+        if not isinstance(self.segments, Array):
+            return None
+        if self.segments.shape != size:
+            raise ShapeError(
+                f"the segment map must have the size of the network's input, {size}; got {self.segments.shape}"
+            )
+        return relabelled(self.segments.tensor())
+
+    def cost(self) -> Cost | None:
+        """Return the image and the coalitions of a given map; None where the number of segments depends on the image."""
+        return self._cost(self.segments.shape) if isinstance(self.segments, Array) else None
+
+    def cost_on(self, anatomy: Anatomy) -> Cost | None:
+        """Return the image and the coalitions; None where the number of segments depends on the image, or a budget may end it."""
+        return self._cost(anatomy.input_shape[1:])
+
+    def _cost(self, size: tuple[int, ...]) -> Cost | None:
+        segments = self._given_map(size)
+        return None if segments is None or self.budget is not None else Cost(1 + self.coalitions_asked(segments))
+
+    def attribute(self, probe: Probe) -> Attribution:
+        """Return the heatmap, image by image, as each has segments of its own."""
+        return _joined([self._drawn(one) for one in probe.one_by_one()])
+
+    def _drawn(self, probe: Probe) -> Attribution:
+        """Return the heatmap of one image."""
+        segments = self.segment_map(probe.inputs[0])
+        found = self.shares(Game(probe, segments, self.hidden(probe)))
+        heatmap = painted(found.values, segments)[None].to(probe.inputs)
+        error = None if found.error is None else painted(found.error, segments)[None].to(probe.inputs)
+        figures = {name: torch.tensor([value], dtype=torch.float64) for name, value in found.figures.items()}
+        residual = None
+        if found.explained is not None:
+            residual = (found.explained - heatmap.double().sum().view(1)).to(probe.inputs)
+        return Attribution(heatmap, residual, found.notes, error, figures)
+
+
+def stopped(done: int, planned: int, what: str) -> tuple[str, ...]:
+    """Return the sentence that says how far a method came that its budget stopped; none where it came to the end."""
+    return (f"stopped by the budget after {done} of {planned} {what}",) if done < planned else ()
+
+
+def _joined(parts: Sequence[Attribution]) -> Attribution:
+    """Return what was said about images one by one as one block."""
+    residuals = [part.residual for part in parts if part.residual is not None]
+    errors = [part.error for part in parts if part.error is not None]
+    return Attribution(
+        torch.cat([part.heatmap for part in parts]),
+        torch.cat(residuals) if residuals else None,
+        tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        torch.cat(errors) if errors else None,
+        {name: torch.cat([part.figures[name] for part in parts]) for name in parts[0].figures},
+    )
