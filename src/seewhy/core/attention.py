@@ -1,28 +1,94 @@
 """What attention layers did in one pass."""
 
 from dataclasses import dataclass
+from math import prod
+from typing import Literal
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
+
+from seewhy.errors import GradientError
+
+Pool = Literal["head", "mean"]
+"""What the head is given of a layer's tokens: each as it is, or the mean of all in the place of each."""
 
 
 @dataclass(frozen=True, eq=False)
 class AttentionTrace:
     """The attention of one layer over the tokens of the picture.
 
+    A layer that looks at the whole picture has one row of weights per image, and its m tokens are the n of the picture. A layer that
+    looks within windows has one row per window; `slots` says where each token of the picture lies in them, shifts and padding
+    accounted for. Methods mix the heads first and then use `carried` or `spread`, which are the same for both.
+
     Attributes:
         layer: name of the module that computes it.
-        weights: (b, heads, n, n), rows are the tokens that look, columns those that are looked at; rows add up to 1. Attention within
-            windows is spread out over all tokens of its stage, with zeros elsewhere.
+        weights: (rows, heads, m, m): the second to last axis are the tokens that look, the last those that are looked at; they add up to 1.
         extra: tokens without a place that come first: class, distillation, registers.
         grid: (h, w) of the other n - extra tokens, row by row.
         gradient: derivative of the score at the weights.
-        own_gradient: derivative at the weights of the score that the head gives to this layer's own output.
+        own_gradient: derivative at the weights of the score that the head gives to this layer's own output; None where the head does
+            not fit that output, as at the earlier stages of a pyramid.
+        slots: (b, n): for each token its position among the rows * m of the windows; None where the layer looks at the whole picture.
+        read: of the last layer: the tokens whose output the answer depends on; empty where that was not found out.
     """
 
     layer: str
-    weights: Float[Tensor, "b heads n n"]
+    weights: Float[Tensor, "rows heads m m"]
     extra: int
     grid: tuple[int, ...]
-    gradient: Float[Tensor, "b heads n n"] | None = None
-    own_gradient: Float[Tensor, "b heads n n"] | None = None
+    gradient: Float[Tensor, "rows heads m m"] | None = None
+    own_gradient: Float[Tensor, "rows heads m m"] | None = None
+    slots: Int[Tensor, "b n"] | None = None
+    read: tuple[int, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens the picture has here."""
+        return self.extra + prod(self.grid)
+
+    @property
+    def images(self) -> int:
+        """How many images the trace is of."""
+        return len(self.weights if self.slots is None else self.slots)
+
+    @property
+    def slope(self) -> Float[Tensor, "rows heads m m"]:
+        """The derivative of the score at the weights; raise `GradientError` where it was not asked for."""
+        if self.gradient is None:
+            raise GradientError("no gradient of the attention is there; ask for it: probe.attention(gradients=True)")
+        return self.gradient
+
+    def carried(self, share: Float[Tensor, "b n"], matrix: Float[Tensor, "rows m m"]) -> Float[Tensor, "b n"]:
+        """Return share @ matrix: what each token is given, where each token that looks has so much to give.
+
+        What goes to padding within windows belongs to no place, and is lost.
+        """
+        if self.slots is None:
+            return (share[:, None] @ matrix)[:, 0]
+        rows, size = matrix.shape[:2]
+        laid = share.new_zeros(rows * size).scatter(0, self.slots.flatten(), share.flatten())
+        given = (laid.view(rows, 1, size) @ matrix).flatten()
+        return given[self.slots]
+
+    def spread(self, matrix: Float[Tensor, "rows *heads m m"]) -> Float[Tensor, "b *heads n n"]:
+        """Return a matrix over all tokens of the picture: between different windows it is zero."""
+        if self.slots is None:
+            return matrix
+        window, place = self.slots // matrix.shape[-1], self.slots % matrix.shape[-1]  # (b, n)
+        heads_last = matrix.movedim((-2, -1), (1, 2))  # (rows, m, m, *heads)
+        found = heads_last[window[:, :, None], place[:, :, None], place[:, None, :]]
+        same = window[:, :, None] == window[:, None, :]
+        kept = found * same.view(*same.shape, *[1] * (found.dim() - 3))
+        return kept.movedim((1, 2), (-2, -1))
+
+    def asked(self) -> Float[Tensor, "b n"]:
+        """Return how much each token's view counts: class and distillation tokens equally where the answer is read from them, else all."""
+        named = [token for token in self.read if token < self.extra] or range(self.tokens)
+        share = self.weights.new_zeros(self.images, self.tokens)
+        share[:, list(named)] = 1 / len(named)
+        return share
+
+    def drawn(self, share: Float[Tensor, "b n"]) -> Float[Tensor, "b *spatial"]:
+        """Return what the tokens with a place have, on the grid."""
+        return share[:, self.extra :].reshape(len(share), *self.grid)

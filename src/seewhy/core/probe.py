@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from seewhy.core.attention import AttentionTrace
+from seewhy.core.attention import AttentionTrace, Pool
 from seewhy.core.needs import Needs
 from seewhy.core.rules import Propagation, Rules
 from seewhy.core.target import BoundTarget, Target
@@ -107,13 +107,13 @@ class Probe(ABC):
         """
 
     @abstractmethod
-    def attention(self, *, gradients: bool = False, layerwise: bool = False) -> tuple[AttentionTrace, ...]:
+    def attention(self, *, gradients: bool = False, layerwise: Pool | None = None) -> tuple[AttentionTrace, ...]:
         """Return the attention weights of each layer of a transformer, from one pass over the images, first layer first.
 
         Args:
             gradients: also the derivative of the score at the weights.
             layerwise: also, for each layer, the derivative at its weights of the score that the network's head gives to that layer's own
-                output.
+                output: to its tokens as they are ("head"), or to the mean of all in the place of each ("mean").
 
         Raises:
             MethodError: the network has no self-attention over places of the picture.

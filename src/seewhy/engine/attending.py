@@ -1,10 +1,277 @@
 """The attention of a transformer in one pass: its weights, recomputed where fused attention returns none, and their gradients."""
 
-from seewhy.core.attention import AttentionTrace
-from seewhy.engine.block import Bill, Question
-from seewhy.errors import MethodError
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from seewhy.core.attention import AttentionTrace, Pool
+from seewhy.core.cost import Cost
+from seewhy.core.needs import Needs
+from seewhy.core.trace import Reading
+from seewhy.engine.attention_places import Layout, placed_layouts, plain_layouts, shaped
+from seewhy.engine.attention_record import Cut, Record, Seen, watched
+from seewhy.engine.block import Bill, Block, Question
+from seewhy.engine.partial import TOLERANCE
+from seewhy.engine.passes import check_finite, upcast
+from seewhy.errors import MethodError, ModelError, OutOfMemory
+
+OTHERS = "use a method that needs no attention, such as 'grad-cam' or 'rise'"
 
 
-def attention_of(question: Question, bill: Bill, *, gradients: bool, layerwise: bool) -> tuple[AttentionTrace, ...]:
+@dataclass(frozen=True)
+class _Facts:
+    """What holds for all images of one size: which tokens the answer is read from, and the block around each attention."""
+
+    read: tuple[int, ...]
+    blocks: tuple[str | None, ...]
+
+
+def attention_of(
+    question: Question, bill: Bill, *, gradients: bool, layerwise: Pool | None
+) -> tuple[AttentionTrace, ...]:
     """Return the attention of each layer; see `seewhy.core.probe.Probe.attention`."""
-    raise MethodError("attention is not read yet")
+    block = question.block
+    if block.inputs.dim() != 4:
+        raise MethodError(f"attention is read for pictures (b, c, h, w), not for {tuple(block.inputs.shape)}; {OTHERS}")
+    own = _layerwise(question, bill, layerwise) if layerwise else ()
+    if layerwise and not gradients:
+        return own
+    traces = _plain(question, bill, gradients=gradients)
+    return (
+        tuple(replace(one, own_gradient=also.own_gradient) for one, also in zip(traces, own, strict=True))
+        if own
+        else traces
+    )
+
+
+def _plain(question: Question, bill: Bill, *, gradients: bool) -> tuple[AttentionTrace, ...]:
+    """Make one pass; the first for a size of input keeps its graph, and finds out which tokens the answer is read from."""
+    block = question.block
+    facts: _Facts | None = block.network.remembered.get(_key(block))
+    record = Record(len(block.inputs), graph=gradients or facts is None)
+    needs = question.target.needs()
+    wanted = Needs(needs.activations, needs.layers, needs.layers) if gradients else Needs()
+    made = block.network.forward(block.inputs, wanted, under=watched(block.network.module, record))
+    bill.cost += Cost(forwards=1, backwards=int(gradients))
+    layouts = _layouts(block, record)
+    facts = facts or _learned(block, record, made.reading.output, layouts)
+    found: Sequence[Tensor | None] = [None] * len(record.seen)
+    if gradients:
+        block.network.count(Cost(backwards=len(block.inputs)))
+        found = _gradients(question, made.reading, record.seen)
+    return tuple(
+        _trace(seen, layout, len(block.inputs), facts if seen is record.seen[-1] else None, gradient=gradient)
+        for seen, layout, gradient in zip(record.seen, layouts, found, strict=True)
+    )
+
+
+def _trace(
+    seen: Seen,
+    layout: Layout,
+    images: int,
+    last: _Facts | None,
+    *,
+    gradient: Tensor | None = None,
+    own: Tensor | None = None,
+) -> AttentionTrace:
+    """Return what was seen of one layer, detached and with an axis for the heads; `last` is given for the last layer."""
+
+    def ready(found: Tensor) -> Tensor:
+        return upcast(shaped(found.detach(), images, layout))
+
+    return AttentionTrace(
+        layer=seen.within[-1] if seen.within else "",
+        weights=ready(seen.weights),
+        extra=layout.extra,
+        grid=layout.grid,
+        gradient=None if gradient is None else ready(gradient),
+        own_gradient=None if own is None else ready(own),
+        slots=layout.slots,
+        read=last.read if last else (),
+    )
+
+
+def _key(block: Block) -> object:
+    return "attention", tuple(block.inputs.shape[1:])
+
+
+def _layouts(block: Block, record: Record) -> list[Layout]:
+    """Return where the tokens of each attention lie; windows are placed once for each shape of the inputs."""
+    _check(record)
+    plain = plain_layouts(record, block.inputs)
+    if plain is not None:
+        return plain
+    key = ("windows", tuple(block.inputs.shape))
+    known: list[Layout] | None = block.network.remembered.get(key)
+    if known is None:
+        again = Record(len(block.inputs), graph=False, keep=True)
+        leaf = block.inputs.detach().clone().requires_grad_()
+        block.network.watched(leaf, watched(block.network.module, again))
+        with _differentiating(block):
+            known = placed_layouts(again, block.inputs)
+        block.network.remembered[key] = known
+    return known
+
+
+def _check(record: Record) -> None:
+    """Raise `MethodError` where there is no self-attention, or some that is not understood."""
+    if not record.seen:
+        raise MethodError(f"this network has no self-attention; {OTHERS}")
+    for seen in record.seen:
+        if not seen.square:
+            raise MethodError(
+                f"{seen.within[-1] if seen.within else 'the network'} lets {seen.weights.shape[-2]} tokens look at {seen.weights.shape[-1]} others, "
+                f"and only attention among the same tokens is covered; {OTHERS}"
+            )
+    if record.unused:
+        raise MethodError(
+            f"{record.unused} attentions of this network are used in a way that is not understood; {OTHERS}"
+        )
+
+
+@contextmanager
+def _differentiating(block: Block) -> Iterator[None]:
+    """Allow gradients, whatever the caller has set; say what did not fit into memory."""
+    try:
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            yield
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(
+            f"the way back through a pass of shape {tuple(block.inputs.shape)} does not fit into the memory of {block.inputs.device}"
+        ) from error
+
+
+def _gradients(question: Question, reading: Reading, seen: Sequence[Seen]) -> list[Tensor]:
+    """Return the derivative of the score at the weights of each attention; zero where it does not depend on them."""
+    with _differentiating(question.block):
+        score = question.bound(reading)
+        check_finite(score.detach())
+        weights = [one.weights for one in seen]
+        if not score.requires_grad:
+            raise MethodError(f"the target does not depend on the attention of this network; {OTHERS}")
+        found = torch.autograd.grad(score.sum(), weights, allow_unused=True)
+    return [
+        torch.zeros_like(weight) if gradient is None else gradient
+        for weight, gradient in zip(weights, found, strict=True)
+    ]
+
+
+def _learned(block: Block, record: Record, output: Tensor, layouts: Sequence[Layout]) -> _Facts:
+    """Find out which tokens the answer is read from, and which block is around each attention; kept for the next time."""
+    around = [seen.within for seen in record.seen]
+    blocks = tuple(
+        next((name for name in names if sum(name in others for others in around) == 1), None) for names in around
+    )
+    facts = _Facts(_read(block, record.seen[-1], output, layouts[-1]), blocks)
+    block.network.remembered[_key(block)] = facts
+    return facts
+
+
+def _read(block: Block, last: Seen, output: Tensor, layout: Layout) -> tuple[int, ...]:
+    """Return the tokens behind the last attention that the answer depends on: those whose view of the others changes it."""
+    if not output.requires_grad or layout.slots is not None:
+        return ()
+    with _differentiating(block):
+        mixture = torch.randn(output.shape, generator=torch.Generator().manual_seed(0)).to(output)
+        (found,) = torch.autograd.grad(output, [last.weights], mixture, retain_graph=True, allow_unused=True)
+    if found is None:
+        return ()
+    felt = shaped(found, len(block.inputs), layout).abs().amax(dim=(0, 1, 3))
+    return tuple(felt.nonzero()[:, 0].tolist())
+
+
+def _layerwise(question: Question, bill: Bill, pool: Pool) -> tuple[AttentionTrace, ...]:
+    """Apply the head to what each block put out, all at once, and go back from there to that block's own attention."""
+    block, images = question.block, len(question.block.inputs)
+    if question.target.needs().layers:
+        raise MethodError(
+            f"the target looks inside the network, and the head is to be applied to each layer; ask for a class, or {OTHERS}"
+        )
+    facts = _facts(block)
+    record, cut = Record(images, graph=True), Cut(_distinct(facts), pool)
+    try:
+        output = block.network.watched(block.inputs, watched(block.network.module, record, cut))
+    except ModelError as error:
+        if isinstance(error, OutOfMemory):
+            raise
+        raise MethodError(
+            f"the head of this network cannot be applied to all its layers at once ({error}); {OTHERS}"
+        ) from error
+    block.network.count(Cost(forwards=images, backwards=images))
+    bill.cost += Cost(forwards=1, backwards=1)
+    layouts = _layouts(block, record)
+    with _differentiating(block):
+        behind = _behind(question, record, cut, output)
+        own = [
+            _own(cut.outputs[name], seen.weights, behind.get(name))
+            for name, seen in zip(cut.blocks, record.seen, strict=True)
+        ]
+    return tuple(
+        _trace(seen, layout, images, facts if seen is record.seen[-1] else None, own=mine)
+        for seen, layout, mine in zip(record.seen, layouts, own, strict=True)
+    )
+
+
+def _facts(block: Block) -> _Facts:
+    """Return what is known of the network for images of this size; it costs a pass the first time, which is not counted."""
+    known: _Facts | None = block.network.remembered.get(_key(block))
+    if known is not None:
+        return known
+    one = block.of(0)
+    record = Record(1, graph=True)
+    output = one.network.watched(one.inputs, watched(one.network.module, record))
+    return _learned(one, record, output, _layouts(one, record))
+
+
+def _distinct(facts: _Facts) -> tuple[str, ...]:
+    """Return the blocks, one around each attention; raise `MethodError` where there is not one for each."""
+    named = tuple(name for name in facts.blocks if name is not None)
+    if len(named) != len(facts.blocks):
+        raise MethodError(
+            f"not every attention of this network is in a block of its own, whose output the head could read; {OTHERS}"
+        )
+    return named
+
+
+def _behind(question: Question, record: Record, cut: Cut, output: Tensor) -> dict[str, Tensor]:
+    """Return, for each block whose output the head can read, the derivative of its score at that output.
+
+    Raises:
+        MethodError: what follows the last block sees more of the network than the output of that block.
+    """
+    images, times = len(question.block.inputs), len(cut.fitting)
+    if cut.rows is None or len(output) != images * times:
+        raise MethodError(f"the head of this network cannot be applied to all its layers at once; {OTHERS}")
+    if cut.pool == "head":
+        _compare(output[-images:].detach(), question.block.shared.reading.output.detach())
+    scores = [question.bound(Reading(part)) for part in torch.split(output, images)]
+    for score in scores:
+        check_finite(score.detach())
+    found, *past = torch.autograd.grad(
+        torch.cat(scores).sum(), [cut.rows, *(seen.weights for seen in record.seen)], allow_unused=True
+    )
+    if found is None or any(gradient is not None for gradient in past):
+        raise MethodError(
+            f"what follows {cut.blocks[-1]!r} sees more of the network than its output, so the head cannot be applied to other layers; {OTHERS}"
+        )
+    return dict(zip(cut.fitting, torch.split(found, images), strict=True))
+
+
+def _compare(found: Tensor, wanted: Tensor) -> None:
+    """Raise `MethodError` where the head gives another answer to the last layer among all than to it alone."""
+    apart, largest = (found - wanted).abs().max(), wanted.abs().max()
+    if not apart <= TOLERANCE.get(wanted.dtype, 1e-3) * largest:
+        raise MethodError(
+            f"the head of this network answers differently when it is applied to all layers at once, by {float(apart):.2g}; {OTHERS}"
+        )
+
+
+def _own(output: Tensor, weights: Tensor, behind: Tensor | None) -> Tensor | None:
+    """Return the derivative at a layer's weights of the score that the head gives to its block's output."""
+    if behind is None:
+        return None
+    (found,) = torch.autograd.grad(output, [weights], behind, retain_graph=True, allow_unused=True)
+    return torch.zeros_like(weights) if found is None else found

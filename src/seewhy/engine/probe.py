@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from seewhy.core.attention import AttentionTrace
+from seewhy.core.attention import AttentionTrace, Pool
 from seewhy.core.cost import Cost
 from seewhy.core.needs import INPUT, Needs, at
 from seewhy.core.probe import Probe
@@ -181,7 +181,7 @@ class NetworkProbe(Probe):
         """Make one pass over the images, and go back through it under rules."""
         return propagate(self._question, self._bill, rules, needs, beside)
 
-    def attention(self, *, gradients: bool = False, layerwise: bool = False) -> tuple[AttentionTrace, ...]:
+    def attention(self, *, gradients: bool = False, layerwise: Pool | None = None) -> tuple[AttentionTrace, ...]:
         """Return the attention weights of each layer of a transformer, from one pass over the images, first layer first."""
         return attention_of(self._question, self._bill, gradients=gradients, layerwise=layerwise)
 
