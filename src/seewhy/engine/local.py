@@ -9,7 +9,6 @@ Meanwhile the network holds hollow tensors of the right shape and full of NaN, s
 
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,137 +18,30 @@ from torch.overrides import TorchFunctionMode
 
 from seewhy.core.rules import Operation
 from seewhy.engine.operations import kind_of, out_of_place, tensors, writes
-from seewhy.engine.patches import Pair, Patch, Rectangles, around, sliding
+from seewhy.engine.patches import Pair, Patch, Rectangles, around
 from seewhy.engine.replay import CannotCut
+from seewhy.engine.sliding import sliding
+from seewhy.engine.taping import ALONE, Entry, Reference
 
 SHARE = 0.7
 """The part of a map from which on the whole of it is computed."""
 
-ALONE = frozenset(
-    "relu relu6 silu gelu sigmoid tanh hardswish hardsigmoid elu selu celu leaky_relu mish softplus softsign logsigmoid clamp exp log"
-    " abs neg sqrt rsqrt square reciprocal prelu dropout contiguous clone detach to float double half bfloat16".split()
-) | {"batch norm"}
-"""Operations on the cells of one map, each cell for itself; nothing around a patch is read."""
-
-TOGETHER = frozenset("add sub rsub mul div maximum minimum pow cat concat concatenate".split())
+TOGETHER = frozenset(["add", "sub", "rsub", "mul", "div", "maximum", "minimum", "pow", "cat", "concat", "concatenate"])
 """Operations on the cells of several maps at the same place."""
 
-JOINS = frozenset("cat concat concatenate".split())
+JOINS = frozenset(["cat", "concat", "concatenate"])
 """Those that take a list of maps."""
 
-MOVED = frozenset("permute transpose movedim moveaxis swapaxes swapdims".split())
+MOVED = frozenset(["permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims"])
 """Operations that only change the order of the axes."""
 
-FACTS = frozenset("__get__ size dim ndimension numel __len__ is_floating_point is_complex".split())
+FACTS = frozenset(["__get__", "size", "dim", "ndimension", "numel", "__len__", "is_floating_point", "is_complex"])
 """Questions about shape and kind, which a hollow tensor answers as the real one would."""
 
 WHOLE = object()
 """Known of a tensor that holds whole maps, whose rows may differ anywhere."""
 
 _PLAIN = (bool, int, float, str, torch.dtype, torch.device, torch.Size, torch.layout, type(None))
-
-
-@dataclass(eq=False)
-class Entry:
-    """One operation of the taped pass.
-
-    Attributes:
-        function: which one.
-        out: what it gave: a tensor (without numbers where nobody reads them), or anything else.
-        same: it gave its first argument.
-        read: something may read the numbers around a patch.
-        bordered: what it takes, with a border around; made when first wanted.
-    """
-
-    function: Any
-    out: Any
-    same: bool
-    read: bool = False
-    bordered: Tensor | None = None
-
-
-class Reference(TorchFunctionMode):
-    """The tape of a pass over one image.
-
-    Before an operation writes into a tensor, what the tape holds of it is copied.
-
-    Args:
-        run: runs the network on its input under a mode, and returns its answer.
-        image: (1, c, h, w), as the network takes it.
-
-    Raises:
-        CannotCut: an operation writes into a part of a tensor, or into one that it is told to.
-    """
-
-    def __init__(self, run: Callable[[Tensor, TorchFunctionMode], Tensor], image: Float[Tensor, "1 c h w"]) -> None:
-        super().__init__()
-        self.image, self.entries = image, list[Entry]()
-        self._makers: dict[int, Entry] = {}
-        self._sharing: dict[int, set[int]] = {}
-        self._alive: list[Tensor] = []
-        given = image.clone(memory_format=torch.preserve_format)
-        self._keep(given, Entry(None, None, same=False))
-        self._read([run(given, self)])
-        for entry in self.entries:
-            if isinstance(entry.out, Tensor) and not entry.read:
-                entry.out = entry.out.to("meta")
-        self._makers, self._sharing, self._alive = {}, {}, []
-
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        given = list(tensors(args, kwargs))
-        if kind_of(function) not in ALONE and not _cellwise(function, args, kwargs):
-            self._read(given)
-        written = writes(function, kwargs)
-        if written:
-            self._before_writing(args, kwargs)
-        out = function(*args, **kwargs)
-        same = bool(args) and out is args[0]
-        entry = Entry(function, out, same)
-        self.entries.append(entry)
-        for made in tensors((out,)):
-            if written or id(made) not in self._makers:
-                self._keep(made, entry)
-        return out
-
-    @property
-    def size(self) -> int:
-        """Bytes that the tape holds."""
-        maps = [value for entry in self.entries for value in (entry.out, entry.bordered) if isinstance(value, Tensor)]
-        storages = {
-            held.data_ptr(): held.nbytes()
-            for held in (one.untyped_storage() for one in maps)
-            if held.device.type != "meta"
-        }
-        return sum(storages.values())
-
-    def _keep(self, made: Tensor, entry: Entry) -> None:
-        self._makers[id(made)] = entry
-        self._alive.append(made)  # as long as the pass lasts, so that neither names nor places in memory are used again
-        self._sharing.setdefault(made.untyped_storage().data_ptr(), set()).add(id(made))
-
-    def _read(self, given: list[Tensor]) -> None:
-        for tensor in given:
-            if id(tensor) in self._makers:
-                self._makers[id(tensor)].read = True
-
-    def _before_writing(self, args: Any, kwargs: Mapping[str, Any]) -> None:
-        """Copy what the tape holds of a tensor that is about to change."""
-        if isinstance(kwargs.get("out"), Tensor):
-            raise CannotCut("an operation writes into a tensor that it is given")
-        entry = self._makers.get(id(args[0]))
-        if entry is None:
-            return
-        if len(self._sharing[args[0].untyped_storage().data_ptr()]) > 1:
-            raise CannotCut("an operation writes into a part of a tensor")
-        if isinstance(entry.out, Tensor):
-            entry.out = args[0].clone(memory_format=torch.preserve_format) if entry.read else args[0].to("meta")
-
-
-def _cellwise(function: Any, args: Any, kwargs: Any) -> bool:
-    """Say whether an operation is a convolution of one pixel, which reads nothing around a patch."""
-    found = sliding(Operation("", function, args, kwargs))
-    return found is not None and found.cellwise
 
 
 class _Known:
@@ -274,15 +166,8 @@ class Local(TorchFunctionMode):
             return self._together(operation, entry.out, seen)
         if first is None or len(seen) > 1:
             return None
-        if kind in ALONE:
-            return _alone(operation, entry.out, first)
-        if kind in ("linear", "layer norm"):
-            return _over_channels(operation, entry.out, first)
-        if kind in MOVED:
-            return _moved(operation, entry.out, first)
-        if kind == "pad":
-            return _padded(operation, entry.out, first)
-        return self._slid(operation, entry, first)
+        rule = _RULES.get(kind)
+        return rule(operation, entry.out, first) if rule else self._slid(operation, entry, first)
 
     def _slid(self, operation: Operation, entry: Entry, patch: Patch) -> Patch | None:
         """Convolution and pool: the outputs that see the patch, from the inputs that they see."""
@@ -304,7 +189,7 @@ class Local(TorchFunctionMode):
     def _together(self, operation: Operation, out: Tensor, seen: list[Patch]) -> Patch | None:
         """Several maps: the rectangle around their patches, read from each."""
         axes = seen[0].axes
-        bounds = tuple(out.shape[axis] for axis in axes)
+        bounds = (out.shape[axes[0]], out.shape[axes[1]])
         if any(patch.axes != axes or patch.bounds != bounds or patch.base.dim() != out.dim() for patch in seen):
             return None
         joins = operation.kind in JOINS
@@ -374,3 +259,12 @@ def _padded(operation: Operation, out: Tensor, patch: Patch) -> Patch | None:
         return None
     top = edges[2] if len(edges) == 4 else 0
     return Patch(out, patch.axes, patch.at.moved(top, edges[0]), patch.crop)
+
+
+_RULES: Mapping[str, Callable[[Operation, Tensor, Patch], Patch | None]] = {
+    **dict.fromkeys(ALONE, _alone),
+    **dict.fromkeys(("linear", "layer norm"), _over_channels),
+    **dict.fromkeys(MOVED, _moved),
+    "pad": _padded,
+}
+"""What is done with one patch, by kind of operation; whatever slides over its input is told apart by its name."""

@@ -19,12 +19,13 @@ from seewhy.engine.chunking import Tuner
 from seewhy.engine.folding import merged
 from seewhy.engine.grids import NOWHERE, Grid, find_grid
 from seewhy.engine.layers import Layer
-from seewhy.engine.local import Local, Reference
+from seewhy.engine.local import Local
 from seewhy.engine.model import Model, laid_out
 from seewhy.engine.passes import Pass, on_grid
 from seewhy.engine.patches import Rectangles
 from seewhy.engine.recording import NOTHING, layer_of, split_call, watching
 from seewhy.engine.replay import CannotCut, Tape, record
+from seewhy.engine.taping import Reference
 from seewhy.engine.twin import borrowed, lay_channels_last, refuse_mixed_rows, twin, unwrapped
 from seewhy.errors import ModelError, OutOfMemory, SeewhyError, ShapeError
 from seewhy.ops.finite import all_finite
@@ -295,8 +296,8 @@ class Network:
             return self.model.pick(self.module(laid_out(formatted, self.model.layout)))
 
     def _formatted(self, inputs: Tensor) -> Tensor:
-        """Return inputs in the network's memory format."""
-        if inputs.dim() == 4 and self._format is not torch.contiguous_format:
+        """Return inputs in the network's memory format; one number that stands for all of them is not written out."""
+        if inputs.dim() == 4 and self._format is not torch.contiguous_format and any(inputs.stride()):
             return inputs.contiguous(memory_format=self._format)
         return inputs
 

@@ -1,20 +1,35 @@
-"""Windows of an image replaced one at a time."""
+"""Windows of an image replaced one at a time; what a window does not touch is not computed again."""
 
 from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from seewhy.core.cost import Cost
 from seewhy.core.trace import Reading
 from seewhy.engine.block import Bill, Question
+from seewhy.engine.counting import Counting
 from seewhy.engine.partial import Partial
+from seewhy.engine.patches import Patch, Rectangles
+from seewhy.engine.replay import CannotCut
+from seewhy.engine.taping import Reference
+from seewhy.errors import ModelError, OutOfMemory
 
 Corner = tuple[int, ...]
 
+WORTH = 0.9
+"""The part of the whole network's multiply-adds below which windows are followed."""
+
+TAPES = 2**30
+"""How many bytes of tapes are kept for the images of a block; where they take more, each pack of windows tapes its image anew."""
+
 
 class Windows(Partial[Corner]):
-    """Variants are the first cells of a window that shows the fill; what a window does not touch is not computed again.
+    """Variants are the first cells of a window that shows the fill; only what a window touches runs, exactly, where that saves anything.
+
+    Whether it does is tried once for each size of window and of image: for two windows of each image of the first block, what is followed
+    must be what the whole network gives, and take clearly fewer multiply-adds.
 
     Args:
         question, bill: as in `Partial`.
@@ -27,13 +42,106 @@ class Windows(Partial[Corner]):
     ) -> None:
         super().__init__(question, bill, ("windows", size))
         self.size, self.fill = size, fill
+        self._tapes: dict[int, Reference] = {}
 
     def reading(self, image: int, pack: Sequence[Corner]) -> Reading:
         """Run one image with each of some windows filled."""
+        if self._may_be_followed() and self._is_followed():
+            try:
+                return self._followed(image, *self._changed(image, pack))
+            except (CannotCut, ModelError) as error:
+                if isinstance(error, OutOfMemory):
+                    raise
+                self.network.cuts[self.kind] = self._because(str(error))
+                self.bill.remark(self.network.cuts[self.kind])
         return self.whole(torch.stack([self._filled(image, corner) for corner in pack]))
 
+    def _may_be_followed(self) -> bool:
+        """Say whether there is anything to try: pictures, convolutions, and a target that looks at the answer alone."""
+        convolves = any(isinstance(part, nn.Conv2d) for part in self.network.module.modules())
+        return self.block.inputs.dim() == 4 and not self.needs.activations and convolves
+
+    def _is_followed(self) -> bool:
+        cuts = self.network.cuts
+        if self.kind not in cuts:
+            cuts[self.kind] = self._tried()
+        if cuts[self.kind]:
+            self.bill.remark(cuts[self.kind])
+        return not cuts[self.kind]
+
+    def _followed(self, image: int, at: Rectangles, crop: Float[Tensor, "n c h w"]) -> Reading:
+        answer = self.network.followed(self._tape(image), at, crop)
+        self.bill.pay_rows(Cost(partial=len(crop)), len(self.block.inputs))
+        return Reading(answer, {})
+
+    def _tape(self, image: int) -> Reference:
+        """Return the pass over an image on tape; kept where the tapes of all images of the block fit."""
+        known = self._tapes.get(image)
+        if known is not None:
+            return known
+        made = self.network.reference(self.block.inputs[image : image + 1])
+        self.bill.pay_rows(Cost(forwards=1), len(self.block.inputs))
+        if made.size * len(self.block.inputs) <= TAPES:
+            self._tapes[image] = made
+        return made
+
+    def _tried(self) -> str:
+        """Return why windows are not followed; empty where they are."""
+        exact, followed, whole = True, Counting(), Counting()
+        try:
+            for image in range(len(self.block.inputs)):
+                at, crop = self._trial(image)
+                self._tape(image)
+                with followed:
+                    found = self._followed(image, at, crop)
+                with whole:
+                    wanted = self.whole(Patch(self.block.inputs[image : image + 1], (2, 3), at, crop).whole())
+                exact = exact and self.agrees(found.output, wanted.output)
+        except (CannotCut, ModelError) as error:
+            return self._because(str(error))
+        if not exact:
+            return self._because("the whole of it answers differently")
+        if followed.multiply_adds > WORTH * whole.multiply_adds:
+            size = " x ".join(map(str, self.size))
+            return f"a window of {size} reaches most of what the network computes, so the whole of it ran each time"
+        return ""
+
+    def _trial(self, image: int) -> tuple[Rectangles, Float[Tensor, "2 c h w"]]:
+        """Return a window in a corner and one in the middle, with noise in them."""
+        one = self.block.inputs[image]
+        height, width = (min(length, bound) for length, bound in zip(self.size, one.shape[1:], strict=True))
+        middle = (one.shape[1] - height) // 2, (one.shape[2] - width) // 2
+        noise = torch.randn(2, len(one), height, width, generator=torch.Generator().manual_seed(0))
+        return Rectangles((0, middle[0]), (0, middle[1]), (height, width)), noise.to(one)
+
+    def _because(self, why: str) -> str:
+        reason = why.strip().partition("\n")[0]
+        return f"what windows touch cannot be followed through the network ({reason}), so the whole of it ran each time"
+
+    def _changed(self, image: int, pack: Sequence[Corner]) -> tuple[Rectangles, Float[Tensor, "n c h w"]]:
+        """Return rectangles that hold the windows and lie in the image, and what stands in them."""
+        one = self.block.inputs[image : image + 1]
+        height, width = (min(length, bound) for length, bound in zip(self.size, one.shape[2:], strict=True))
+        top = tuple(min(max(corner[0], 0), one.shape[2] - height) for corner in pack)
+        left = tuple(min(max(corner[1], 0), one.shape[3] - width) for corner in pack)
+        at = Rectangles(top, left, (height, width))
+        crop = at.cut_from(one, (2, 3))
+        for row, corner in enumerate(pack):
+            here = self._inside(corner)
+            vertical, horizontal = (
+                slice(part.start - first, part.stop - first)
+                for part, first in zip(here, (top[row], left[row]), strict=True)
+            )
+            crop[row, :, vertical, horizontal] = self.fill[image][:, here[0], here[1]]
+        return at, crop
+
     def _filled(self, image: int, corner: Corner) -> Float[Tensor, "c *spatial"]:
-        filled = self.block.inputs[image].clone()
-        here = (slice(None), *(slice(start, start + length) for start, length in zip(corner, self.size, strict=True)))
+        filled, here = self.block.inputs[image].clone(), (slice(None), *self._inside(corner))
         filled[here] = self.fill[image][here]
         return filled
+
+    def _inside(self, corner: Corner) -> list[slice]:
+        """Return the part of a window that lies in the image."""
+        bounds = self.block.inputs.shape[2:]
+        spans = zip(corner, self.size, bounds, strict=True)
+        return [slice(max(start, 0), max(min(start + length, bound), start, 0)) for start, length, bound in spans]
