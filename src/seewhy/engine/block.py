@@ -14,6 +14,7 @@ from seewhy.core.target import BoundTarget, Target
 from seewhy.core.trace import Trace
 from seewhy.engine.network import Network
 from seewhy.engine.passes import Pass, upcast
+from seewhy.engine.replay import Tape
 
 
 class Block:
@@ -21,6 +22,7 @@ class Block:
 
     def __init__(self, network: Network, inputs: Float[Tensor, "b c *spatial"], needs: Needs, seed: int = 0) -> None:
         self.network, self.inputs, self.needs, self.seed = network, inputs, needs, seed
+        self.tapes: dict[str, dict[int, Tape]] = {}  # by layer and image: what goes on from the layer
 
     @cached_property
     def shared(self) -> Pass:
@@ -82,6 +84,7 @@ class Bill:
         self.remarks: tuple[str, ...] = ()
         self._shared: list[Question] = []
         self._rows = Cost()
+        self._known: set[object] = set()
 
     @property
     def cost(self) -> Cost:
@@ -111,6 +114,12 @@ class Bill:
         due = Cost(*(count // images for count in (self._rows.forwards, self._rows.backwards, self._rows.partial)))
         self.cost += due
         self._rows -= due * images
+
+    def once(self, key: object, cost: Cost, images: int) -> None:
+        """Charge a row that several questions share, the first time that it is used."""
+        if key not in self._known:
+            self._known.add(key)
+            self.pay_rows(cost, images)
 
     def remark(self, sentence: str) -> None:
         """Write down what a reader must know about how the passes were made."""

@@ -14,8 +14,9 @@ from seewhy.core.trace import Reading
 from seewhy.engine.block import Bill, Question
 from seewhy.engine.chunking import clock
 from seewhy.engine.passes import Pass, check_finite, upcast
-from seewhy.engine.replay import CannotCut, Replay, Tape
-from seewhy.errors import OutOfMemory
+from seewhy.engine.replay import CannotCut, Replay, Tape, hollow
+from seewhy.errors import ModelError, OutOfMemory
+from seewhy.ops.finite import all_finite
 
 V = TypeVar("V")
 """A variant of the images of a block: a window, an activation, a choice of tokens."""
@@ -63,21 +64,24 @@ class Partial(ABC, Generic[V]):
             yield from self._scored(pack[half:])
             return
         self.network.tuner.saw(self.kind, len(pack), (clock(device) - begun) / len(readings))
-        for row in range(len(pack)):
-            yield self._score(readings, slice(row, row + 1))
+        yield from self._row_by_row(readings)
 
-    def _score(self, readings: Sequence[Reading], row: slice) -> Float[Tensor, " b"]:
-        joined = Reading(
-            torch.cat([reading.output[row] for reading in readings]),
-            {
-                name: torch.cat([reading.activation[name][row] for reading in readings])
-                for name in readings[0].activation
-            },
-        )
+    def _row_by_row(self, readings: Sequence[Reading]) -> list[Float[Tensor, " b"]]:
+        """Return the scores of each row, from the readings of all images."""
+        outputs = torch.stack([reading.output for reading in readings], dim=1)  # (rows, b, ...)
+        layers = {
+            name: torch.stack([reading.activation[name] for reading in readings], dim=1)
+            for name in readings[0].activation
+        }
         with torch.no_grad():
-            score = self.question.bound(joined)
-        check_finite(score)
-        return upcast(score)
+            scores = [
+                self.question.bound(Reading(output, {name: values[row] for name, values in layers.items()}))
+                for row, output in enumerate(outputs)
+            ]
+        if not all_finite(torch.cat(scores)):
+            for score in scores:
+                check_finite(score)
+        return [upcast(score) for score in scores]
 
     def whole(self, inputs: Tensor, put: dict[str, Tensor] | None = None) -> Reading:
         """Run the whole network on these rows, and charge it."""
@@ -114,59 +118,57 @@ class FromLayer(Partial[Tensor]):
     def __init__(self, question: Question, bill: Bill, layer: str, raw: Tensor, *, any_size: bool = False) -> None:
         super().__init__(question, bill, ("from", layer, any_size))
         self.layer, self.raw = layer, raw
-        self._tapes: dict[int, Tape] = {}
-        self._cuts = self._cut_works()
+        if self.kind not in self.network.cuts:
+            self.network.cuts[self.kind] = self._tried()
 
     def reading(self, image: int, pack: Sequence[Tensor]) -> Reading:
-        """Run some variants of one image from the layer on."""
+        """Run some variants of one image from the layer on; the whole network where that does not work."""
         rows = torch.stack([variant[image if len(variant) > 1 else 0] for variant in pack]).to(self.raw)
-        if not self._cuts:
-            return self.whole(self._images(image, len(rows)), {self.layer: rows})
-        return self._replayed(image, rows)
+        if not self.network.cuts[self.kind]:
+            try:
+                made = self._replayed(image, rows)
+            except CannotCut as error:  # this image, or this number of rows, takes another way through the network
+                self.network.cuts[self.kind] = self._why(str(error))
+            else:
+                self.bill.once((self.layer, image), Cost(forwards=1), len(self.block.inputs))
+                return self._detached(made, Cost(partial=len(rows)))
+        self.bill.remark(self.network.cuts[self.kind])
+        return self.whole(self._images(image, len(rows)), {self.layer: rows})
 
-    def _replayed(self, image: int, rows: Tensor) -> Reading:
+    def _replayed(self, image: int, rows: Tensor) -> Pass:
+        """Run what follows the layer on these rows; what comes before it is answered from the tape, and has no need of the image."""
         tape = self._tape(image)
-        made = self.network.forward(
-            self._images(image, len(rows)), self.needs, {self.layer: rows}, Replay(tape, len(rows)), partial=True
-        )
-        return self._detached(made, Cost(partial=len(rows)))
+        inputs = self._images(image, len(rows)) if tape.reads_image else hollow(tape.image, len(rows))
+        return self.network.forward(inputs, self.needs, {self.layer: rows}, Replay(tape, len(rows)), partial=True)
 
     def _images(self, image: int, count: int) -> Tensor:
         one = self.block.inputs[image : image + 1]
         return one.expand(count, *one.shape[1:])
 
     def _tape(self, image: int) -> Tape:
-        if image not in self._tapes:
-            known = next(iter(self._tapes.values()), None)
-            before = self.network.spent
-            self._tapes[image] = self.network.tape(self.layer, self._images(image, 1), known)
-            self.bill.pay_rows(self.network.spent - before, len(self.block.inputs))
-        return self._tapes[image]
+        """Return the tape of an image, made once for all who ask about the block."""
+        tapes = self.block.tapes.setdefault(self.layer, {})
+        if image not in tapes:
+            known = next(iter(tapes.values()), None)
+            tapes[image] = self.network.tape(self.layer, self._images(image, 1), known)
+        return tapes[image]
 
-    def _cut_works(self) -> bool:
-        key = self.kind
-        known = self.network.cuts.get(key)
-        if known is None:
-            known = self.network.cuts[key] = self._tried()
-        if known:
-            self.bill.remark(known)
-        return not known
+    def _why(self, cause: str) -> str:
+        return f"the network cannot be cut at {self.layer!r} ({cause}), so the whole of it ran each time"
 
     def _tried(self) -> str:
-        """Return why the network cannot be cut at the layer; empty where it can."""
+        """Return why the network cannot be cut at the layer; empty where it can. The bill of a method does not pay for the trial."""
         generator = torch.Generator().manual_seed(0)
         one = self.raw[:1].float()
         rows = one + one.std() * torch.randn(2, *one.shape[1:], generator=generator).to(one)
         rows = rows.to(self.raw)
         try:
             found = self._replayed(0, rows)
-        except (CannotCut, RuntimeError, TypeError, ValueError, IndexError) as error:
-            if isinstance(error, OutOfMemory):
-                raise
-            why = str(error).strip().partition("\n")[0]
-        else:
-            wanted = self.whole(self._images(0, 2), {self.layer: rows})
-            if self.agrees(found.output, wanted.output):
-                return ""
-            why = "what comes before it does more than feed it"
-        return f"the network cannot be cut at {self.layer!r} ({why}), so the whole of it ran each time"
+        except OutOfMemory:
+            raise
+        except (CannotCut, ModelError, RuntimeError, TypeError, ValueError, IndexError) as error:
+            return self._why(str(error).strip().partition("\n")[0])
+        wanted = self.network.forward(self._images(0, 2), self.needs, {self.layer: rows})
+        if self.agrees(found.reading.output, wanted.reading.output):
+            return ""
+        return self._why("what comes before it does more than feed it")

@@ -37,6 +37,11 @@ class Entry:
     grown: tuple[torch.Size, ...] = ()
     read: bool = False
 
+    def keep(self) -> None:
+        """Keep what it gave as it is now: what follows the cut may write into it."""
+        self.read = True
+        self.out = _rebuilt(self.out, (tensor.clone() for tensor in tensors((self.out,))))
+
 
 @dataclass(frozen=True, eq=False)
 class Tape:
@@ -71,8 +76,8 @@ class _Record(TorchFunctionMode):
         if self.cut is not None:
             for tensor in tensors(args, kwargs):
                 self.reads_image |= tensor is self._image
-                if id(tensor) in self._made:
-                    self._made[id(tensor)].read = True
+                if (entry := self._made.get(id(tensor))) is not None and not entry.read:
+                    entry.keep()
             return function(*args, **kwargs)
         out = function(*args, **kwargs)
         made = tuple(tensors((out,)))
@@ -104,7 +109,9 @@ class Replay(TorchFunctionMode):
 
     def _answered(self, entry: Entry) -> Any:
         made = [
-            _copied(tensor, shape, grown, self._copies) if entry.read else _hollow(shape, dtype, grown, self._copies)
+            _copied(tensor, shape, grown, self._copies)
+            if entry.read
+            else torch.zeros((), dtype=dtype).expand(_size(shape, grown, self._copies))
             for tensor, (shape, dtype), grown in zip(tensors((entry.out,)), entry.shapes, entry.grown, strict=True)
         ]
         return _rebuilt(entry.out, iter(made))
@@ -115,9 +122,9 @@ def _size(shape: torch.Size, grown: torch.Size, copies: int) -> list[int]:
     return [one + (two - one) * (copies - 1) for one, two in zip(shape, grown, strict=True)]
 
 
-def _hollow(shape: torch.Size, dtype: torch.dtype, grown: torch.Size, copies: int) -> Tensor:
-    """Return a tensor of the right shape that nobody reads."""
-    return torch.zeros((), dtype=dtype).expand(_size(shape, grown, copies))
+def hollow(image: Tensor, copies: int) -> Tensor:
+    """Return a tensor in the shape of so many copies of an image that nobody reads; it takes no memory."""
+    return image.new_zeros(()).expand(copies, *image.shape[1:])
 
 
 def _copied(tensor: Tensor, shape: torch.Size, grown: torch.Size, copies: int) -> Tensor:
