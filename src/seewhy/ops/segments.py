@@ -28,7 +28,7 @@ def slic_segments(image: Float[Tensor, "c *spatial"], count: int, compactness: f
 
     k-means of colour and place: the distance of a pixel from a centre is sqrt(d_colour^2 + (compactness * d_place / S)^2), with S the
     side of a box when the picture is cut into equal ones. Each pixel chooses among the centres of its own box and of those around it.
-    Pieces smaller than a quarter of a box join the neighbour with which they share the longest border.
+    Pieces smaller than a quarter of a box join the neighbour that is nearest in mean colour.
 
     Args:
         image: values in any units; they are brought to 0 to 1 over the whole image. Three channels are taken as red, green and blue and
@@ -44,9 +44,10 @@ def slic_segments(image: Float[Tensor, "c *spatial"], count: int, compactness: f
     side = (math.prod(size) / min(count, math.prod(size))) ** (1 / len(size))
     axes = torch.meshgrid(*[torch.arange(length, dtype=torch.float32) for length in size], indexing="ij")
     place = torch.stack(axes) * (compactness / side)
-    features = torch.cat([_colours(image), place]).flatten(1).contiguous()  # (f, pixels)
+    colours = _colours(image)
+    features = torch.cat([colours, place]).flatten(1).contiguous()  # (f, pixels)
     labels = _nearest_means(features, grid_segments(size, count), _boxes(size, count))
-    return _connected(labels.view(size), side ** len(size) / 4)
+    return _connected(labels.view(size), colours, side ** len(size) / 4)
 
 
 def relabelled(segments: Int[Tensor, "*spatial"]) -> Int[Tensor, "*spatial"]:
@@ -77,10 +78,16 @@ def centroids(segments: Int[Tensor, "*spatial"]) -> Float[Tensor, "n d"]:
     return _means(places.double(), segments.flatten(), int(segments.max()) + 1).T
 
 
-def _boxes(size: tuple[int, ...], count: int) -> list[int]:
-    """Return into how many boxes each axis is cut, for about `count` nearly square boxes."""
+def _boxes(size: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """Return into how many boxes each axis is cut: nearly square boxes, as near to the count as these can be."""
     side = (math.prod(size) / count) ** (1 / len(size))
-    return [max(1, min(length, round(length / side))) for length in size]
+    ways = product(*[{max(1, min(length, cut(length / side))) for cut in (math.floor, math.ceil)} for length in size])
+
+    def fit(parts: tuple[int, ...]) -> tuple[float, float, tuple[int, ...]]:
+        sides = [length / number for length, number in zip(size, parts, strict=True)]
+        return abs(math.log(math.prod(parts) / count)), max(sides) / min(sides), tuple(-number for number in parts)
+
+    return min(ways, key=fit)
 
 
 def _colours(image: Float[Tensor, "c *spatial"]) -> Float[Tensor, "c *spatial"]:
@@ -103,7 +110,7 @@ def _cielab(rgb: Float[Tensor, "3 *spatial"]) -> Float[Tensor, "3 *spatial"]:
 
 
 def _nearest_means(
-    features: Float[Tensor, "f pixels"], boxes: Int[Tensor, "*spatial"], parts: list[int]
+    features: Float[Tensor, "f pixels"], boxes: Int[Tensor, "*spatial"], parts: tuple[int, ...]
 ) -> Int[Tensor, " pixels"]:
     """Return the label of each pixel after k-means that begins with boxes, each pixel looking at the boxes around its own."""
     labels = boxes.flatten()
@@ -123,7 +130,7 @@ def _nearest_means(
     return labels
 
 
-def _neighbours(parts: list[int]) -> Int[Tensor, "n k"]:
+def _neighbours(parts: tuple[int, ...]) -> Int[Tensor, "n k"]:
     """Return, for each box of a grid, the numbers of the boxes around it and its own; at the border some stand twice."""
     places = torch.stack(torch.meshgrid(*map(torch.arange, parts), indexing="ij"), dim=-1).flatten(0, -2)  # (n, d)
     steps = torch.tensor(list(product((-1, 0, 1), repeat=len(parts))))
@@ -139,18 +146,20 @@ def _means(features: Float[Tensor, "f pixels"], labels: Int[Tensor, " pixels"], 
     return torch.where(sizes > 0, sums / sizes.clamp_min(1), math.inf).to(features)
 
 
-def _connected(labels: Int[Tensor, "*spatial"], least: float) -> Int[Tensor, "*spatial"]:
+def _connected(
+    labels: Int[Tensor, "*spatial"], colours: Float[Tensor, "c *spatial"], least: float
+) -> Int[Tensor, "*spatial"]:
     """Return connected pieces of at least `least` pixels, numbered in reading order.
 
-    In each round every piece that is too small joins the neighbour with which it shares the longest border.
+    In each round every piece that is too small joins the neighbour that is nearest in mean colour.
     """
     numbers = np.arange(labels.numel()).reshape(labels.shape)
     pairs = np.concatenate([_steps(numbers, axis) for axis in range(labels.dim())])  # pixels side by side
-    flat = labels.flatten().numpy()
+    flat, shades = labels.flatten().numpy(), colours.flatten(1)
     pieces = _joined(pairs[flat[pairs[:, 0]] == flat[pairs[:, 1]]], labels.numel())
     while (sizes := np.bincount(pieces)).min() < least and len(sizes) > 1:
-        small = np.flatnonzero(sizes < least)
-        pieces = _joined(_longest_borders(pieces[pairs], small, len(sizes)), len(sizes))[pieces]
+        means = _means(shades, torch.from_numpy(pieces), len(sizes)).T.numpy()
+        pieces = _joined(_nearest(pieces[pairs], np.flatnonzero(sizes < least), means), len(sizes))[pieces]
     first = np.unique(pieces, return_index=True)[1]
     return torch.from_numpy(np.argsort(np.argsort(first))[pieces]).view(labels.shape)
 
@@ -171,12 +180,12 @@ def _joined(pairs: np.ndarray, count: int) -> np.ndarray:
     return found.astype(np.int64)
 
 
-def _longest_borders(touching: np.ndarray, small: np.ndarray, count: int) -> np.ndarray:
-    """Return, for each small piece, itself and the piece with which it shares the longest border; the first of equals."""
-    border = touching[touching[:, 0] != touching[:, 1]]
-    both = np.concatenate([border, border[:, ::-1]])
-    sides, lengths = np.unique(both[np.isin(both[:, 0], small)] @ (count, 1), return_counts=True)
-    own, other = np.divmod(sides, count)
-    order = np.lexsort((other, -lengths, own))
+def _nearest(touching: np.ndarray, small: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Return, for each small piece, itself and the neighbour that is nearest in mean colour; the first of equals."""
+    both = np.concatenate([touching, touching[:, ::-1]])
+    border = both[(both[:, 0] != both[:, 1]) & np.isin(both[:, 0], small)]
+    own, other = np.divmod(np.unique(border @ (len(means), 1)), len(means))
+    away = np.square(means[own] - means[other]).sum(axis=1)
+    order = np.lexsort((other, away, own))
     first = order[np.unique(own[order], return_index=True)[1]]
     return np.stack([own[first], other[first]], axis=1)
