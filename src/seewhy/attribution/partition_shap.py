@@ -65,8 +65,8 @@ class PartitionSHAP(SegmentMethod):
 
     Returns:
         Heatmap (b, *spatial) at the input's resolution, in units of the score per pixel; positive speaks for the target. The sum is
-        score(x) - score(nothing), exactly, and the sum over a region its value. With the share of the gains that was divided down to single
-        segments.
+        score(x) - score(nothing), exactly, and the sum over a region its value. With the mean number of pixels of a region that was not
+        divided further, regions weighted by what they add: how fine the map really is.
 
     Raises:
         ConfigError: fewer than 2 samples, or a budget that does not pay for them.
@@ -81,7 +81,7 @@ class PartitionSHAP(SegmentMethod):
     """
 
     segments: str | Array = "grid"
-    count: int = 1024
+    count: int = 256
     samples: int = 500
 
     key = "partition-shap"
@@ -116,9 +116,8 @@ class PartitionSHAP(SegmentMethod):
         for wanted in self.affordable(search.waves(most)):
             search.cut(wanted)
         notes = stopped(2 * search.done, 2 * planned, "coalitions") if self.budget and search.open else ()
-        return Shares(
-            search.values(), game.full - nothing, None, {"share divided to the last": search.divided()}, notes
-        )
+        figures = {"pixels of an undivided region": search.resolution()}
+        return Shares(search.values(), game.full - nothing, None, figures, notes)
 
 
 class Search:
@@ -175,11 +174,12 @@ class Search:
             values[region.members] += region.gain * sizes / sizes.sum()
         return values
 
-    def divided(self) -> float:
-        """Return which share of all gains, whatever their sign, was divided to single segments."""
-        single = sum(abs(region.gain) for region in self._single)
-        rest = sum(abs(entry[2].gain) for entry in self._open)
-        return single / (single + rest) if single + rest else 1.0
+    def resolution(self) -> float:
+        """Return how many pixels a region has that was not divided further, in the mean over what they add, whatever its sign."""
+        regions = [*self._single, *(entry[2] for entry in self._open)]
+        gains = torch.tensor([abs(region.gain) for region in regions], dtype=torch.float64)
+        sizes = torch.stack([self._sizes[region.members].sum() for region in regions])
+        return float(gains @ sizes / gains.sum()) if gains.any() else float(sizes.mean())
 
 
 def _with(others: Bool[Tensor, " n"], members: Int[Tensor, " k"]) -> Bool[Tensor, " n"]:
