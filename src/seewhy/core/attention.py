@@ -83,8 +83,10 @@ class AttentionTrace:
         return kept.movedim((1, 2), (-2, -1))
 
     def asked(self) -> Float[Tensor, "b n"]:
-        """Return how much each token's view counts: class and distillation tokens equally where the answer is read from them, else all."""
-        named = [token for token in self.read if token < self.extra] or range(self.tokens)
+        """Return how much each token's view counts: class and distillation tokens equally where the answer is read from them; else all
+        tokens that it is read from.
+        """
+        named = [token for token in self.read if token < self.extra] or self.read or range(self.tokens)
         share = self.weights.new_zeros(self.images, self.tokens)
         share[:, list(named)] = 1 / len(named)
         return share

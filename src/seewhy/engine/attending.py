@@ -83,7 +83,7 @@ def _trace(
         return upcast(shaped(found.detach(), images, layout))
 
     return AttentionTrace(
-        layer=seen.within[-1] if seen.within else "",
+        layer=seen.name,
         weights=ready(seen.weights),
         extra=layout.extra,
         grid=layout.grid,
@@ -118,18 +118,19 @@ def _layouts(block: Block, record: Record) -> list[Layout]:
 
 def _check(record: Record) -> None:
     """Raise `MethodError` where there is no self-attention, or some that is not understood."""
+    if record.unused:
+        raise MethodError(
+            f"{record.unused} softmax over a table of tokens is used in a way that is not understood, as where heads are mixed before the values "
+            f"are; {OTHERS}"
+        )
     if not record.seen:
         raise MethodError(f"this network has no self-attention; {OTHERS}")
     for seen in record.seen:
         if not seen.square:
             raise MethodError(
-                f"{seen.within[-1] if seen.within else 'the network'} lets {seen.weights.shape[-2]} tokens look at {seen.weights.shape[-1]} others, "
-                f"and only attention among the same tokens is covered; {OTHERS}"
+                f"{seen.name} lets {seen.weights.shape[-2]} tokens look at {seen.weights.shape[-1]} others, and only attention among "
+                f"the same tokens is covered; {OTHERS}"
             )
-    if record.unused:
-        raise MethodError(
-            f"{record.unused} attentions of this network are used in a way that is not understood; {OTHERS}"
-        )
 
 
 @contextmanager

@@ -114,7 +114,7 @@ def _grid_of_tokens(record: Record, count: int, inputs: Tensor) -> Grid | None:
 
 
 def _placed(record: Record, seen: Seen, inputs: Tensor) -> Layout:
-    source, name = _source(record, seen, inputs), seen.within[-1] if seen.within else "the network"
+    source, name = _source(record, seen, inputs), seen.name
     if source is None or source.finished.tensor is None or seen.value is None or seen.value.dim() != seen.weights.dim():
         raise MethodError(
             f"{name} looks at {seen.weights.shape[-1]} tokens, and no layer before it tells where they lie in the picture; "
@@ -137,7 +137,7 @@ def _slots(source: Tensor, value: Tensor, name: str) -> Int[Tensor, "b n"]:
     power = 1
     while power < count:
         digit = numbers // power % base
-        coded = _gradient(source, value, mixture * (digit + 1).to(value), name)
+        coded = _gradient(source, value, (mixture * (digit + 1)).expand(value.shape), name)
         slots += power * (_quotient(coded, plain, name) - 1)
         power *= base
     if int(slots.flatten().bincount().max()) > 1:

@@ -70,6 +70,11 @@ class Seen:
     value: Tensor | None
 
     @property
+    def name(self) -> str:
+        """The innermost module that was running."""
+        return self.within[-1] if self.within else "the network"
+
+    @property
     def square(self) -> bool:
         """Tokens look at the same tokens."""
         return self.weights.shape[-1] == self.weights.shape[-2]

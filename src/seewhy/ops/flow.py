@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import maximum_flow
 
 WHOLE = 10**8
 """Flows are counted in whole numbers, of which this many are 1."""
@@ -20,6 +18,9 @@ def largest_flows(supply: np.ndarray, capacities: Sequence[np.ndarray], sinks: S
         capacities: for each layer, the first one first, (n, n): how much may go from a node above it (row) to one below it (column).
         sinks: nodes below the first layer.
     """
+    from scipy.sparse import csr_array  # type: ignore[import-untyped]
+    from scipy.sparse.csgraph import maximum_flow  # type: ignore[import-untyped]
+
     count = len(supply)
     rows, columns, values = [np.zeros(count, int)], [1 + np.arange(count)], [supply]
     above, below = np.divmod(np.arange(count * count), count)
