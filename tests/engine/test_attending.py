@@ -3,10 +3,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from attention_oracle import CASES, SWIN, VIT, Case, drawn_weights, probe_of, returned_weights, spelled
 from torch import Tensor, nn
 
 import seewhy
+from attention_oracle import CASES, SWIN, VIT, Case, drawn_weights, probe_of, returned_weights, spelled
 from networks import SmallCNN, SmallViT, seeded
 from seewhy.engine.recording import first_of
 from seewhy.targets import Channel
@@ -371,7 +371,7 @@ def test_refuses_what_it_cannot_read(attend, reason, images):
 
 
 def test_refuses_networks_without_attention(images):
-    with pytest.raises(seewhy.MethodError, match="no self-attention; use .* 'grad-cam' or 'rise'"):
+    with pytest.raises(seewhy.MethodError, match=r"no self-attention; use .* 'grad-cam' or 'rise'"):
         probe_of(seeded(SmallCNN()), images).attention()
 
 
@@ -387,7 +387,7 @@ class Past(SmallViT):
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_refuses_to_apply_a_head_that_sees_more_than_the_last_block(count, images):
-    with pytest.raises(seewhy.MethodError, match="cannot be applied|answers differently"):
+    with pytest.raises(seewhy.MethodError, match=r"cannot be applied|answers differently"):
         probe_of(seeded(Past()), images[:count]).attention(layerwise="head")
 
 
