@@ -78,19 +78,23 @@ def watching(
     """
     watch = Watch()
     starts = {split_call(name)[0] for name in differentiate}
+    wanted = {split_call(name)[0] for name in keep | differentiate}
 
     def hook(name: str, module: nn.Module, args: Any, output: Any) -> Any:
         tensor = first_of(output)
+        calls = watch.calls.setdefault(name, [])
+        given = put.get(f"{name}#{len(calls)}", put.get(name))
+        if tensor is not None and given is None and name not in wanted:
+            calls.append(tensor)  # a call before the one that is replaced; it only counts
+            return None
         if tensor is None or not tensor.is_floating_point():
             raise LayerError(
                 f"layer {name!r} puts out {type(output).__name__}, not a floating-point tensor; choose another layer"
             )
-        calls = watch.calls.setdefault(name, [])
-        given = put.get(f"{name}#{len(calls)}", put.get(name))
         tensor = tensor if given is None else given
         if name not in starts:
-            calls.append(tensor.clone())
-            return None if given is None else with_first(output, tensor)
+            calls.append(tensor.clone() if given is None else given)
+            return None if given is None else with_first(output, given.clone())
         torch.set_grad_enabled(True)  # the pass as a whole runs inside a context that puts this back
         node = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
         calls.append(node)

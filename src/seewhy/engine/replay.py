@@ -38,7 +38,9 @@ class Entry:
     read: bool = False
 
     def keep(self) -> None:
-        """Keep what it gave as it is now: what follows the cut may write into it."""
+        """Keep what it gave as it is when it is first read behind the cut: what follows may write into it."""
+        if self.read:
+            return
         self.read = True
         self.out = _rebuilt(self.out, (tensor.clone() for tensor in tensors((self.out,))))
 
@@ -69,21 +71,22 @@ class _Record(TorchFunctionMode):
         self.cut: int | None = None
         self.reads_image = False
         self._image = image
-        self._made: dict[int, Entry] = {}
+        self._made: dict[int, list[Entry]] = {}  # several where one wrote into what another had made
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if self.cut is not None:
             for tensor in tensors(args, kwargs):
                 self.reads_image |= tensor is self._image
-                if (entry := self._made.get(id(tensor))) is not None and not entry.read:
+                for entry in self._made.get(id(tensor), []):
                     entry.keep()
             return function(*args, **kwargs)
         out = function(*args, **kwargs)
         made = tuple(tensors((out,)))
         entry = Entry(function, out, tuple((tensor.shape, tensor.dtype) for tensor in made))
         self.entries.append(entry)
-        self._made |= {id(tensor): entry for tensor in made}  # all of them live until the pass has ended
+        for tensor in made:
+            self._made.setdefault(id(tensor), []).append(entry)  # all of them live until the pass has ended
         return out
 
 
