@@ -15,6 +15,7 @@ from seewhy.core.trace import Trace
 from seewhy.engine.network import Network
 from seewhy.engine.passes import Pass, upcast
 from seewhy.engine.replay import Tape
+from seewhy.engine.taping import Reference
 
 
 class Block:
@@ -23,6 +24,7 @@ class Block:
     def __init__(self, network: Network, inputs: Float[Tensor, "b c *spatial"], needs: Needs, seed: int = 0) -> None:
         self.network, self.inputs, self.needs, self.seed = network, inputs, needs, seed
         self.tapes: dict[str, dict[int, Tape]] = {}  # by layer and image: what goes on from the layer
+        self.references: dict[int, Reference] = {}  # by image: what changes of it are followed from
 
     @cached_property
     def shared(self) -> Pass:

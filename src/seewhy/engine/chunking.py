@@ -35,15 +35,15 @@ class Tuner:
             self._fixed = self._fixed and min(self._fixed, rows)
             self._settled[kind] = rows
 
-    def rows(self, kind: object) -> int:
-        """Return the number of rows to try, or to use, next."""
+    def rows(self, kind: object, least: int = 1) -> int:
+        """Return the number of rows to try, or to use, next; `least` is tried first."""
         with self._lock:
             if self._fixed is not None:
                 return self._fixed
             if kind in self._settled:
                 return self._settled[kind]
             tried = [size for key, size in self._seconds if key == kind]
-            return 2 * max(tried) if tried else 1
+            return 2 * max(tried) if tried else least
 
     def saw(self, kind: object, rows: int, seconds: float) -> None:
         """Take note of a pass of `rows` rows that took `seconds`."""

@@ -45,6 +45,7 @@ class Network:
         notes: what a reader must know about how the network is run.
         spent: passes of one image made so far.
         cuts: by kind of partial pass, why it cannot be used; empty where it can.
+        own: whether a private twin runs, and not the user's network itself.
         remembered: what was found out about the network by passes of other kinds, by what was asked.
     """
 
@@ -62,13 +63,13 @@ class Network:
         if model.module.training:
             self.notes += ("the network was in train mode; it is explained in eval mode",)
         try:
-            self.module, self._own = twin(model.module), True
+            self.module, self.own = twin(model.module), True
         except ModelError as error:
-            self.module, self._own = unwrapped(model.module), False
+            self.module, self.own = unwrapped(model.module), False
             self.notes += (f"{error}; the network itself is used, locked during each pass",)
         refuse_mixed_rows(self.module)
         if device is not None:
-            if not self._own:
+            if not self.own:
                 raise ModelError(
                     "a network that cannot be copied can only be explained on the device where it is; leave device out"
                 )
@@ -102,7 +103,7 @@ class Network:
                 torch.random.manual_seed(self.seed)
                 return self.model.pick(module(image.clone()))
 
-        found = merged(self.module, run) if self._own else None
+        found = merged(self.module, run) if self.own else None
         return (self, frozenset()) if found is None else (_Merged(self, found[0]), found[1])
 
     def accept(self, inputs: Tensor) -> Float[Tensor, "b c *spatial"]:
@@ -168,7 +169,7 @@ class Network:
         if inputs.dim() != 4 or self.model.layout != "bchw" or not convolves:
             return None
         self._format = torch.channels_last
-        before = lay_channels_last(self.module) if self._own else {}
+        before = lay_channels_last(self.module) if self.own else {}
         try:
             return self._seeded(inputs, needs)
         except (SeewhyError, torch.OutOfMemoryError):
@@ -307,7 +308,7 @@ class Network:
     @contextmanager
     def _running(self) -> Iterator[None]:
         """One pass at a time, in eval mode, outside of any inference mode of the caller; grad mode is put back."""
-        mine = nullcontext() if self._own else borrowed(self.module)
+        mine = nullcontext() if self.own else borrowed(self.module)
         with self._lock, mine, torch.inference_mode(mode=False):
             yield
 

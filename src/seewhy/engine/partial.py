@@ -40,6 +40,11 @@ class Partial(ABC, Generic[V]):
         self.needs = question.target.needs()
         self.kind = (kind, self.needs, tuple(self.block.inputs.shape[1:]))
 
+    @property
+    def least(self) -> int:
+        """How many rows the first pass has; the best number is measured from there on."""
+        return 1
+
     @abstractmethod
     def reading(self, image: int, pack: Sequence[V]) -> Reading:
         """Run some variants of one image; return the answer and what the target wants to see, a row each."""
@@ -47,7 +52,7 @@ class Partial(ABC, Generic[V]):
     def scores(self, variants: Iterable[V]) -> Iterator[Float[Tensor, " b"]]:
         """Yield one score for each image, variant after variant; variants are taken ahead, a pack at a time."""
         stream = iter(variants)
-        while pack := list(islice(stream, self.network.tuner.rows(self.kind))):
+        while pack := list(islice(stream, self.network.tuner.rows(self.kind, self.least))):
             yield from self._scored(pack)
 
     def _scored(self, pack: list[V]) -> Iterator[Float[Tensor, " b"]]:
@@ -63,7 +68,8 @@ class Partial(ABC, Generic[V]):
             yield from self._scored(pack[:half])
             yield from self._scored(pack[half:])
             return
-        self.network.tuner.saw(self.kind, len(pack), (clock(device) - begun) / len(readings))
+        if len(pack) >= self.least:
+            self.network.tuner.saw(self.kind, len(pack), (clock(device) - begun) / len(readings))
         yield from self._row_by_row(readings)
 
     def _row_by_row(self, readings: Sequence[Reading]) -> list[Float[Tensor, " b"]]:

@@ -21,6 +21,9 @@ Corner = tuple[int, ...]
 WORTH = 0.9
 """The part of the whole network's multiply-adds below which windows are followed."""
 
+FOLLOWED_ROWS = 16
+"""How many windows are followed in the first pass; the best number is measured from there on."""
+
 TAPES = 2**30
 """How many bytes of tapes are kept for the images of a block; where they take more, each pack of windows tapes its image anew."""
 
@@ -28,8 +31,8 @@ TAPES = 2**30
 class Windows(Partial[Corner]):
     """Variants are the first cells of a window that shows the fill; only what a window touches runs, exactly, where that saves anything.
 
-    Whether it does is tried once for each size of window and of image: for two windows of each image of the first block, what is followed
-    must be what the whole network gives, and take clearly fewer multiply-adds.
+    Whether it does is tried once for each size of window and of image: what is followed must be what the whole network gives, for a window
+    in the corner and one in the middle, and take clearly fewer multiply-adds.
 
     Args:
         question, bill: as in `Partial`.
@@ -42,81 +45,82 @@ class Windows(Partial[Corner]):
     ) -> None:
         super().__init__(question, bill, ("windows", size))
         self.size, self.fill = size, fill
-        self._tapes: dict[int, Reference] = {}
 
     def reading(self, image: int, pack: Sequence[Corner]) -> Reading:
         """Run one image with each of some windows filled."""
-        if self._may_be_followed() and self._is_followed():
+        if self._followable:
             try:
-                return self._followed(image, *self._changed(image, pack))
+                answer = self._followed(image, *self._changed(image, pack))
             except (CannotCut, ModelError) as error:
                 if isinstance(error, OutOfMemory):
                     raise
-                self.network.cuts[self.kind] = self._because(str(error))
-                self.bill.remark(self.network.cuts[self.kind])
+                self.network.cuts[self.kind] = _because(str(error))
+            else:
+                self.bill.pay_rows(Cost(partial=len(pack)), len(self.block.inputs))
+                return Reading(answer, {})
+        if self.network.cuts.get(self.kind):
+            self.bill.remark(self.network.cuts[self.kind])
         return self.whole(torch.stack([self._filled(image, corner) for corner in pack]))
 
-    def _may_be_followed(self) -> bool:
-        """Say whether there is anything to try: pictures, convolutions, and a target that looks at the answer alone."""
+    @property
+    def least(self) -> int:
+        """A pass that follows windows has a price of its own, whatever the number of its rows."""
+        return FOLLOWED_ROWS if self._followable else 1
+
+    @property
+    def _followable(self) -> bool:
+        """Whether windows are followed; tried where there is anything to try: pictures, convolutions, a target that sees the answer alone."""
         convolves = any(isinstance(part, nn.Conv2d) for part in self.network.module.modules())
-        return self.block.inputs.dim() == 4 and not self.needs.activations and convolves
+        if self.block.inputs.dim() != 4 or self.needs.activations or not convolves:
+            return False
+        if self.kind not in self.network.cuts:
+            self.network.cuts[self.kind] = self._tried()
+        return not self.network.cuts[self.kind]
 
-    def _is_followed(self) -> bool:
-        cuts = self.network.cuts
-        if self.kind not in cuts:
-            cuts[self.kind] = self._tried()
-        if cuts[self.kind]:
-            self.bill.remark(cuts[self.kind])
-        return not cuts[self.kind]
-
-    def _followed(self, image: int, at: Rectangles, crop: Float[Tensor, "n c h w"]) -> Reading:
-        answer = self.network.followed(self._tape(image), at, crop)
-        self.bill.pay_rows(Cost(partial=len(crop)), len(self.block.inputs))
-        return Reading(answer, {})
+    def _followed(self, image: int, at: Rectangles, crop: Float[Tensor, "n c h w"]) -> Tensor:
+        return self.network.followed(self._tape(image), at, crop)
 
     def _tape(self, image: int) -> Reference:
-        """Return the pass over an image on tape; kept where the tapes of all images of the block fit."""
-        known = self._tapes.get(image)
-        if known is not None:
-            return known
-        made = self.network.reference(self.block.inputs[image : image + 1])
-        self.bill.pay_rows(Cost(forwards=1), len(self.block.inputs))
-        if made.size * len(self.block.inputs) <= TAPES:
-            self._tapes[image] = made
+        """Return the pass over an image on tape, kept for all who ask about the block where the tapes of all its images fit."""
+        tapes, images = self.block.references, len(self.block.inputs)
+        made = tapes.get(image)
+        if made is None:
+            made = self.network.reference(self.block.inputs[image : image + 1])
+            if made.size * images > TAPES:
+                self.bill.pay_rows(Cost(forwards=1), images)
+                return made
+            tapes[image] = made
+        self.bill.once(("windows", image), Cost(forwards=1), images)
         return made
 
     def _tried(self) -> str:
-        """Return why windows are not followed; empty where they are."""
-        exact, followed, whole = True, Counting(), Counting()
+        """Return why windows are not followed; empty where they are. The bill of a method does not pay for the trial."""
+        at, crop = self._trial()
+        one, followed, whole = self.block.inputs[:1], Counting(), Counting()
         try:
-            for image in range(len(self.block.inputs)):
-                at, crop = self._trial(image)
-                self._tape(image)
-                with followed:
-                    found = self._followed(image, at, crop)
-                with whole:
-                    wanted = self.whole(Patch(self.block.inputs[image : image + 1], (2, 3), at, crop).whole())
-                exact = exact and self.agrees(found.output, wanted.output)
+            tape = self.network.reference(one)
+            with followed:
+                found = self.network.followed(tape, at, crop)
         except (CannotCut, ModelError) as error:
-            return self._because(str(error))
-        if not exact:
-            return self._because("the whole of it answers differently")
+            return _because(str(error))
+        with whole:
+            wanted = self.network.forward(Patch(one, (2, 3), at, crop).whole(), self.needs).reading.output
+        if not self.agrees(found, wanted):
+            return _because("the whole of it answers differently")
         if followed.multiply_adds > WORTH * whole.multiply_adds:
             size = " x ".join(map(str, self.size))
             return f"a window of {size} reaches most of what the network computes, so the whole of it ran each time"
+        if len(self.block.inputs) * tape.size <= TAPES:
+            self.block.references.setdefault(0, tape)
         return ""
 
-    def _trial(self, image: int) -> tuple[Rectangles, Float[Tensor, "2 c h w"]]:
+    def _trial(self) -> tuple[Rectangles, Float[Tensor, "2 c h w"]]:
         """Return a window in a corner and one in the middle, with noise in them."""
-        one = self.block.inputs[image]
+        one = self.block.inputs[0]
         height, width = (min(length, bound) for length, bound in zip(self.size, one.shape[1:], strict=True))
         middle = (one.shape[1] - height) // 2, (one.shape[2] - width) // 2
         noise = torch.randn(2, len(one), height, width, generator=torch.Generator().manual_seed(0))
         return Rectangles((0, middle[0]), (0, middle[1]), (height, width)), noise.to(one)
-
-    def _because(self, why: str) -> str:
-        reason = why.strip().partition("\n")[0]
-        return f"what windows touch cannot be followed through the network ({reason}), so the whole of it ran each time"
 
     def _changed(self, image: int, pack: Sequence[Corner]) -> tuple[Rectangles, Float[Tensor, "n c h w"]]:
         """Return rectangles that hold the windows and lie in the image, and what stands in them."""
@@ -145,3 +149,8 @@ class Windows(Partial[Corner]):
         bounds = self.block.inputs.shape[2:]
         spans = zip(corner, self.size, bounds, strict=True)
         return [slice(max(start, 0), max(min(start + length, bound), start, 0)) for start, length, bound in spans]
+
+
+def _because(error: str) -> str:
+    reason = error.strip().partition("\n")[0]
+    return f"what windows touch cannot be followed through the network ({reason}), so the whole of it ran each time"
