@@ -190,7 +190,7 @@ class Record(TorchFunctionMode):
                 f"of {float(largest):.2g}; switch to the plain implementation of attention, or use 'rise'"
             )
         self._keep(weights, value)
-        return found if self.graph else own
+        return found
 
     def _product(self, operation: Operation, position: int) -> Any:
         weights = operation.args[position]
