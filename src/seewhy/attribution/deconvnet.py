@@ -7,7 +7,7 @@ from seewhy.core.method import Attribution, Method, Source
 from seewhy.core.needs import INPUT, Needs
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
-from seewhy.rules.rectifiers import DECONVNET, remarks
+from seewhy.rules.rectifiers import DECONVNET, blindness, remarks
 
 
 @register
@@ -25,8 +25,8 @@ class Deconvnet(Method):
     Raises:
         MethodError: the network has no rectifier.
 
-    Limits: forgets where rectifiers were closed, so what depends on the picture comes from the max pools alone: without them the map hardly
-        does. Says little about the class (Nie et al. 2018, arXiv 1805.07039). Defined for rectifiers: at GELU, SiLU and the like the
+    Limits: forgets where rectifiers were closed, so what depends on the picture comes from the max pools alone: without them the map is
+        the same for every picture, which a note says. Says little about the class (Nie et al. 2018, arXiv 1805.07039). Defined for rectifiers: at GELU, SiLU and the like the
         plain gradient is taken, and a note says at which share.
     Source: Zeiler and Fergus 2014, Visualizing and Understanding Convolutional Networks, arXiv 1311.2901, section 2.1; as a rule for gradients
         in Springenberg et al. 2015, arXiv 1412.6806, section 3.4. Differs in: starts at the target's score, not at one feature; the map is
@@ -41,7 +41,7 @@ class Deconvnet(Method):
     map_unit = "{unit} per unit of input"
     source = Source("Zeiler and Fergus 2014, Visualizing and Understanding Convolutional Networks", "1311.2901")
     merit = "the first of its kind; shows what max pools let through"
-    caution = "hardly depends on the class, and without max pools hardly on the picture"
+    caution = "hardly depends on the class, and without max pools not at all on the picture"
 
     def needs(self) -> Needs:
         """Return nothing beyond the score of the image."""
@@ -55,4 +55,5 @@ class Deconvnet(Method):
         """Return the heatmap and what was met on the way back."""
         made = probe.propagated(DECONVNET, self.needs())
         heatmap = made.trace.gradient[INPUT].abs().amax(dim=1)
-        return Attribution(heatmap, notes=remarks(made.coverage), coverage=made.coverage)
+        notes = remarks(made.coverage) + blindness(made.coverage)
+        return Attribution(heatmap, notes=notes, coverage=made.coverage)

@@ -22,12 +22,15 @@ class Operation:
         kind: what it is, whatever way it was called: "convolution", "linear", "relu", "add", "matmul", ...
         function: the torch function; never one that writes in place.
         args, kwargs: what it was called with.
+        moved: of the first linear or convolution, where the rules have a rewrite of their own for that: moves another image, such as a black
+            one, as the network moved its input on the way here (padded, cut, turned).
     """
 
     kind: str
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+    moved: Callable[[Tensor], Tensor] | None = None
 
     def run(self) -> Any:
         """Return what the network itself would compute here."""
@@ -136,7 +139,7 @@ class Propagation:
     Attributes:
         trace: scores, activations and the rules' gradients, of the images themselves.
         coverage: what was met.
-        first: where `Rules.first` was used: relevance at the input of the first linear or convolution (b, c, *spatial).
+        first: where `Rules.first` was used: what it gave, as relevance of the image's pixels (b, c, *spatial).
         beside: the scores of the images beside them, where there were some.
     """
 

@@ -20,7 +20,7 @@ KINDS = {
     **dict.fromkeys(("radd", "iadd"), "add"),
     **dict.fromkeys(("rsub", "isub", "subtract"), "sub"),
     **dict.fromkeys(("rmul", "imul", "multiply"), "mul"),
-    **dict.fromkeys(("truediv", "itruediv", "true_divide", "divide"), "div"),
+    **dict.fromkeys(("truediv", "itruediv", "true_divide", "divide", "idiv"), "div"),
     **dict.fromkeys(("rtruediv", "rdiv"), "reciprocal"),
     **dict.fromkeys(("rmatmul",), "matmul"),
     **dict.fromkeys(("rpow", "ipow"), "pow"),

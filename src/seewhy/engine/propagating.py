@@ -15,7 +15,6 @@ from seewhy.engine.block import Bill, Question
 from seewhy.engine.paired import paired, rows_of
 from seewhy.engine.passes import check_finite, check_grids, part_of, upcast
 from seewhy.engine.ruled import Ruled
-from seewhy.errors import MethodError
 
 FIRST = "first operation "
 """Name, before its number, of what went into the first linear or convolution."""
@@ -44,17 +43,18 @@ def propagate(
     made = network.forward(inputs, wanted, under=mode)
     coverage = mode.coverage()
     _refuse(rules, coverage)
-    leaves = {f"{FIRST}{n}": leaf for n, leaf in enumerate(mode.leaves)}
+    leaves = {f"{FIRST}{n}": leaf for n, (_, leaf) in enumerate(mode.leaves)}
     made = replace(made, nodes={**made.nodes, **leaves}, needs=made.needs | Needs(gradients=frozenset(leaves)))
     bound = question.bound if beside is None else paired(question.bound, images)
     trace = made.trace(bound, last=True)
     check_grids(trace, needs)
-    first = _summed([trace.gradient[name][:images] for name in leaves])
+    pairs = zip(mode.leaves, leaves, strict=True)
+    first = _at(made.nodes[INPUT], [(given, trace.gradient[name]) for (given, _), name in pairs])
     rows = len(inputs) // images
     network.count(Cost(backwards=len(inputs)))
     bill.cost += Cost(forwards=rows, backwards=rows)
     scored = None if beside is None else _scored(question.bound, trace, slice(images, None))
-    return Propagation(part_of(trace, slice(images)), coverage, first, scored)
+    return Propagation(part_of(trace, slice(images)), coverage, None if first is None else first[:images], scored)
 
 
 def _scored(bound: BoundTarget, trace: Trace, rows: slice) -> Float[Tensor, " b"]:
@@ -64,17 +64,12 @@ def _scored(bound: BoundTarget, trace: Trace, rows: slice) -> Float[Tensor, " b"
     return upcast(score)
 
 
-def _summed(relevances: list[Tensor]) -> Tensor | None:
-    """Add what came back to the first operations of several branches."""
+def _at(image: Tensor, relevances: list[tuple[Tensor, Tensor]]) -> Tensor | None:
+    """Move relevance at the first operations back to the image, and add that of several branches."""
     if not relevances:
         return None
-    shapes = {tuple(relevance.shape) for relevance in relevances}
-    if len(shapes) > 1:
-        raise MethodError(
-            f"the network's first layers take inputs of several shapes ({', '.join(map(str, sorted(shapes)))}), so a rule for the "
-            "first layer has no one map; choose a composite without such a rule"
-        )
-    return torch.stack(relevances).sum(dim=0)
+    moved = [torch.autograd.grad(given, image, found.to(given), retain_graph=True)[0] for given, found in relevances]
+    return upcast(torch.stack(moved).sum(dim=0))
 
 
 def _refuse(rules: Rules, coverage: Coverage) -> None:

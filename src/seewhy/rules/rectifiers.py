@@ -47,6 +47,15 @@ DECONVNET = Rules(
 )
 
 
+def blindness(coverage: Coverage) -> tuple[str, ...]:
+    """Say where nothing on the deconvnet's way back depends on the picture: it forgets which rectifiers were open, and nothing else chooses."""
+    if any(kind not in RECTIFIERS and kind not in LINEAR and kind in _PLAIN for kind, _, _ in coverage.met):
+        return ()
+    if coverage.kinds("fallback gradient"):
+        return ()
+    return ("this network has no max pools, so nothing on the way back depends on the picture: any other gives this map",)
+
+
 def remarks(coverage: Coverage) -> tuple[str, ...]:
     """Say at which share of the network's nonlinearities there was no rectifier, and so no rule; nothing where there were none."""
     rectifiers = sum(times for kind, times, _ in coverage.met if kind in RECTIFIERS)
