@@ -1,0 +1,107 @@
+"""Layer-wise relevance propagation: the score is handed back from layer to layer, and what a layer is given it shares out."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from jaxtyping import Float
+from torch import Tensor
+
+from seewhy.core.cost import Cost
+from seewhy.core.method import Attribution, Method, Source
+from seewhy.core.needs import INPUT, Needs
+from seewhy.core.probe import Probe
+from seewhy.core.registry import register
+from seewhy.core.rules import Propagation
+from seewhy.errors import ConfigError
+from seewhy.rules.composites import Composite, First, Strength, composite_rules
+from seewhy.rules.relevance import Biases
+
+
+@register
+@dataclass(frozen=True)
+class LRP(Method):
+    """Give each unit relevance, R_k = score at the top, and share it among the unit's inputs by a rule, down to the pixels.
+
+    map = sum_c R_c at the input, with, for z_j = sum_i x_i w_ij + b_j,
+
+    - epsilon, for dense layers: R_i = sum_j x_i w_ij / (z_j + epsilon sign z_j) R_j
+    - z+ ("epsilon-plus"), for convolutions: R_i = sum_j (x_i w_ij)+ / sum_i (x_i w_ij)+ R_j
+    - gamma ("epsilon-gamma-box"): contributions that have the sign of z_j count 1 + gamma times
+    - alpha-beta ("epsilon-alpha2-beta1"): 2 times the share in the positive part, minus the share in the negative part
+    - first layer, by `first`: "box": x_i w_ij - l w_ij+ - h w_ij- with black l and white h; "flat": all alike; "squares": w_ij squared
+
+    Args:
+        composite: which rule convolutions get: "epsilon-plus", "epsilon-gamma-box", "epsilon-alpha2-beta1", or "epsilon", which without
+            biases and with epsilon 0 is input x gradient.
+        first: the rule for the layer that sees the pixels; "auto" is "box" for "epsilon-gamma-box" and else "same", the rule of all others.
+        epsilon: share of a layer's root mean square that is added to what is divided by.
+        gamma: of "epsilon-gamma-box".
+        biases: "absorb": a bias keeps its share, which the map then lacks; "share": it is shared among the inputs.
+
+    Returns:
+        Heatmap (b, *spatial) at the input's resolution, in units of the score; positive speaks for the target. The residual is the score
+        minus its sum: what biases, ceilings and epsilon kept. Batch norms are merged into the layers before them, others are held constant.
+
+    Raises:
+        ConfigError: an unknown rule or a negative number; black and white are wanted, and the model does not state its mean and std.
+        MethodError: the network has attention or other operations without a rule.
+
+    Limits: a sum that is kept does not make the shares true: rules differ, and so do their maps. z+ and alpha-beta hardly tell classes
+        apart, as they follow what is excited; "epsilon" is as noisy as the gradient.
+    Source: Bach et al. 2015, On Pixel-Wise Explanations by Layer-Wise Relevance Propagation, doi 10.1371/journal.pone.0130140, equations 56
+        to 60; composites: Montavon et al. 2019, doi 10.1007/978-3-030-28954-6_10; box rule: Montavon et al. 2017, arXiv 1512.02479.
+        Differs in: epsilon is relative to the layer's outputs; negative activations and sums, by the sign of each contribution.
+    """
+
+    composite: Composite = "epsilon-plus"
+    first: Literal["auto"] | First = "auto"
+    epsilon: float = 1e-6
+    gamma: float = 0.25
+    biases: Biases = "absorb"
+
+    key = "lrp"
+    title = "LRP"
+    family = "propagation"
+    signed = True
+    resolution = "input"
+    source = Source(
+        "Bach et al. 2015, Layer-Wise Relevance Propagation, doi 10.1371/journal.pone.0130140", "", "equations 56-60"
+    )
+    merit = "one pass and one way back; calm maps at pixel resolution that share out the score"
+    caution = "other rules draw other maps; z+ and alpha-beta show what is excited, for whichever class"
+
+    def __post_init__(self) -> None:
+        known = {"composite": get_args(Composite), "first": ("auto", *get_args(First))}
+        for name, values in known.items():
+            if getattr(self, name) not in values:
+                raise ConfigError(f"lrp: {name} is one of {', '.join(values)}, got {getattr(self, name)!r}")
+        _ = self.strength
+
+    @property
+    def strength(self) -> Strength:
+        """The numbers in the rules."""
+        return Strength(self.epsilon, self.gamma, self.biases)
+
+    def needs(self) -> Needs:
+        """Return nothing of the shared pass: the rules want one of their own."""
+        return Needs()
+
+    def cost(self) -> Cost:
+        """Return the shared pass, and one under rules."""
+        return Cost(2, 1)
+
+    def attribute(self, probe: Probe) -> Attribution:
+        """Return the heatmap, what was met, and what the map lacks of the score."""
+        first = self.first
+        if first == "auto":
+            first = "box" if self.composite == "epsilon-gamma-box" else "same"
+        low, high = (probe.stand_in("black"), probe.stand_in("white")) if first == "box" else (None, None)
+        rules = composite_rules(self.composite, self.strength, self.strength.of_first(first, low, high))
+        found = probe.propagated(rules, Needs())
+        return Attribution.adding_up(_relevance(found).sum(dim=1), found.trace.score, coverage=found.coverage)
+
+
+def _relevance(found: Propagation) -> Float[Tensor, "b c *spatial"]:
+    """Return activation times coefficient at the input, and what the first layer's own rule gave."""
+    relevance = found.trace.inputs * found.trace.gradient[INPUT]
+    return relevance if found.first is None else relevance + found.first
