@@ -48,10 +48,10 @@ def attention_of(
 
 
 def _plain(question: Question, bill: Bill, *, gradients: bool) -> tuple[AttentionTrace, ...]:
-    """Make one pass; the first for a size of input keeps its graph, and finds out which tokens the answer is read from."""
+    """Make one pass; the first for a size of input also finds out which tokens the answer is read from."""
     block = question.block
     facts: _Facts | None = block.network.remembered.get(_key(block))
-    record = Record(len(block.inputs), graph=gradients or facts is None)
+    record = Record(len(block.inputs))
     needs = question.target.needs()
     wanted = Needs(needs.activations, needs.layers, needs.layers) if gradients else Needs()
     made = block.network.forward(block.inputs, wanted, under=watched(block.network.module, record))
@@ -107,7 +107,7 @@ def _layouts(block: Block, record: Record) -> list[Layout]:
     key = ("windows", tuple(block.inputs.shape))
     known: list[Layout] | None = block.network.remembered.get(key)
     if known is None:
-        again = Record(len(block.inputs), graph=False, keep=True)
+        again = Record(len(block.inputs), keep=True)
         leaf = block.inputs.detach().clone().requires_grad_()
         block.network.watched(leaf, watched(block.network.module, again))
         with _differentiating(block):
@@ -192,7 +192,7 @@ def _layerwise(question: Question, bill: Bill, pool: Pool) -> tuple[AttentionTra
             f"the target looks inside the network, and the head is to be applied to each layer; ask for a class, or {OTHERS}"
         )
     facts = _facts(block)
-    record, cut = Record(images, graph=True), Cut(_distinct(facts), pool)
+    record, cut = Record(images), Cut(_distinct(facts), pool)
     try:
         output = block.network.watched(block.inputs, watched(block.network.module, record, cut))
     except ModelError as error:
@@ -222,7 +222,7 @@ def _facts(block: Block) -> _Facts:
     if known is not None:
         return known
     one = block.of(0)
-    record = Record(1, graph=True)
+    record = Record(1)
     output = one.network.watched(one.inputs, watched(one.network.module, record))
     return _learned(one, record, output, _layouts(one, record))
 

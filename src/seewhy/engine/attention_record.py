@@ -117,9 +117,11 @@ class Cut:
 class Record(TorchFunctionMode):
     """Sees every operation of one pass, on this thread only, and keeps the attention among them.
 
+    The graph starts at the first weights, so that what follows can be differentiated at all of them. It is kept whether that is wanted
+    or not: some products are computed in another order where there is a graph, and the same weights should come out each time.
+
     Args:
         rows: images in the pass.
-        graph: start the graph at the first weights, so that the score can be differentiated at all of them.
         keep: keep what modules put out and the values too, to find places by their gradients.
 
     Attributes:
@@ -127,9 +129,9 @@ class Record(TorchFunctionMode):
         finished: modules and what they put out, where that has a row for each image.
     """
 
-    def __init__(self, rows: int, *, graph: bool, keep: bool = False) -> None:
+    def __init__(self, rows: int, *, keep: bool = False) -> None:
         super().__init__()
-        self.rows, self.graph, self.keep = rows, graph, keep
+        self.rows, self.keep = rows, keep
         self.seen: list[Seen] = []
         self.finished: list[Finished] = []
         self._running: list[tuple[str, int]] = []
@@ -202,8 +204,8 @@ class Record(TorchFunctionMode):
         )
 
     def _started(self, weights: Tensor) -> Tensor:
-        """Return weights that are part of the graph, where one is wanted."""
-        return weights if weights.requires_grad or not self.graph else weights.detach().requires_grad_()
+        """Return weights that are part of the graph; the first ones start it."""
+        return weights if weights.requires_grad else weights.detach().requires_grad_()
 
     def _keep(self, weights: Tensor, value: Tensor | None) -> None:
         within = tuple(name for name, _ in self._running if name)
@@ -250,6 +252,6 @@ def watched(network: nn.Module, record: Record, cut: Cut | None = None) -> Itera
             stack.callback(after.remove)
             if cut is not None and name in cut.blocks:
                 stack.callback(module.register_forward_hook(partial(cut.passed, name)).remove)
-        stack.enter_context(torch.set_grad_enabled(record.graph or record.keep))
+        stack.enter_context(torch.enable_grad())
         stack.enter_context(record)
         yield
