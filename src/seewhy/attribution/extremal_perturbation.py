@@ -15,7 +15,10 @@ from seewhy.core.registry import register
 from seewhy.errors import ConfigError
 from seewhy.ops.channels import ratio
 from seewhy.ops.filters import resize
-from seewhy.ops.learned_masks import area_loss, between_levels, blur_pyramid, cells_of, max_spread
+from seewhy.ops.learned_masks import area_loss, cells_of, max_spread
+
+RAMP = 1000
+"""How much the constraint on the area gains from the first step to the last."""
 
 
 @register
@@ -32,8 +35,7 @@ class ExtremalPerturbation(PerturbationMethod):
         steps: of Adam, at least 1; all areas take them together.
         cells: of the mask along the shorter side.
         width: deviation of the hills, as a share of the shorter side.
-        strictness: lambda at the last step; it grows from a tenth of that, so that the place is found before the edge is drawn.
-        levels: where the fill is "blur", a mask of 0 to 1 shows so many levels of blur instead of mixing image and fill; 1 mixes.
+        strictness: lambda at the last step; it grows from a thousandth of that, so that the place is found before the edge is drawn.
         keeps: the share of the score at which the least area is reported.
         rate: how far a step goes, about.
         fill: what is shown where something is hidden: "black", "white", "zero", "mean", "blur", "noise", or an image (c, *spatial) as
@@ -47,7 +49,8 @@ class ExtremalPerturbation(PerturbationMethod):
     Limits: the best mask of a small area need not lie within that of a larger one. A mask may keep more than the whole score, where what it
         hides speaks against the target. A search ends in some maximum, not in the best. Finer parts than `width` are not told apart.
     Source: Fong, Patrick and Vedaldi 2019, Understanding Deep Networks via Extremal Perturbations and Smooth Masks, arXiv 1910.08485,
-        sections 3.1 to 3.3. Differs in: Gaussian hills, spread one axis after the other on the coarse grid and enlarged linearly;
+        sections 3.1 to 3.3. Differs in: image and fill are mixed instead of blurring each pixel by its mask, as a half-open mask then shows
+        the network nothing and the search fails; Gaussian hills, spread one axis after the other on the coarse grid and enlarged linearly;
         Adam; the score's share of its height above the fill; the mean over the areas instead of the sum.
     """
 
@@ -55,8 +58,7 @@ class ExtremalPerturbation(PerturbationMethod):
     steps: int = 200
     cells: int = 32
     width: float = 0.09
-    strictness: float = 10.0
-    levels: int = 6
+    strictness: float = 300.0
     keeps: float = 0.9
     rate: float = 0.05
 
@@ -79,10 +81,8 @@ class ExtremalPerturbation(PerturbationMethod):
         object.__setattr__(self, "areas", tuple(self.areas))
         if not self.areas or not all(0 < area < 1 for area in self.areas):
             raise ConfigError(f"{self.key} wants at least one area, each above 0 and below 1, got {self.areas}")
-        if min(self.steps, self.cells, self.levels) < 1:
-            raise ConfigError(
-                f"{self.key} wants at least 1 step, 1 cell and 1 level, got {self.steps}, {self.cells} and {self.levels}"
-            )
+        if min(self.steps, self.cells) < 1:
+            raise ConfigError(f"{self.key} wants at least 1 step and 1 cell, got {self.steps} and {self.cells}")
         if min(self.width, self.strictness, self.rate) <= 0 or self.keeps <= 0:
             raise ConfigError(
                 f"{self.key} wants a width, strictness, rate and keeps above 0, "
@@ -96,20 +96,19 @@ class ExtremalPerturbation(PerturbationMethod):
 
     def attribute(self, probe: Probe) -> Attribution:
         """Return the heatmap, and what each area keeps."""
-        images = probe.inputs
-        pyramid = self._pyramid(probe)  # (levels, b, c, *spatial)
+        images, fill = probe.inputs, self.hidden(probe)
         size, count = tuple(images.shape[2:]), len(self.areas)
-        floor = next(probe.scores([pyramid[0]]))
+        floor = next(probe.scores([fill]))
         height = probe.score() - floor
         span = height.abs().where(height != 0, 1)
         areas = torch.tensor(self.areas).to(images).repeat_interleave(len(images))  # (areas * b)
 
         def shown(cells: Float[Tensor, "m b *cells"], step: int) -> Float[Tensor, "m b c *spatial"]:
-            return torch.stack([between_levels(pyramid, self._mask(one, size)) for one in cells])
+            return torch.stack([torch.lerp(fill, images, self._mask(one, size)[:, None]) for one in cells])
 
         def penalty(cells: Float[Tensor, "m b *cells"], step: int) -> Float[Tensor, ""]:
             drawn = self._mask(cells.flatten(0, 1), size)
-            return self.strictness * 10 ** ((step + 1) / self.steps - 1) * area_loss(drawn, areas).sum()
+            return self.strictness * RAMP ** ((step + 1) / self.steps - 1) * area_loss(drawn, areas).sum()
 
         start = torch.full((count, len(images), *cells_of(size, self.cells)), 0.5).to(images)
         cells = learn(
@@ -122,15 +121,8 @@ class ExtremalPerturbation(PerturbationMethod):
             rate=self.rate,
         )
         masks = torch.stack([self._mask(one, size).clamp(0, 1) for one in cells])  # (m, b, *spatial)
-        scores = torch.stack(list(probe.scores(between_levels(pyramid, one) for one in masks)))
+        scores = torch.stack(list(probe.masked(masks, fill)))
         return Attribution(masks.mean(dim=0), figures=self._figures(ratio(scores - floor, height), masks))
-
-    def _pyramid(self, probe: Probe) -> Float[Tensor, "levels b c *spatial"]:
-        """Return what a mask leads through, from the fill to the image."""
-        images = probe.inputs
-        if self.fill == "blur" and self.levels > 1:
-            return blur_pyramid(images, min(images.shape[2:]) / 10, self.levels)
-        return torch.stack([self.hidden(probe), images])
 
     def _mask(self, cells: Float[Tensor, "b *cells"], size: tuple[int, ...]) -> Float[Tensor, "b *spatial"]:
         """Return smooth masks of the size of the picture."""

@@ -22,7 +22,7 @@ from seewhy.ops.learned_masks import cells_of, gauss_enlarged, variation
 class MeaningfulPerturbation(PerturbationMethod):
     """Learn the mask that hides as little as possible, smoothly, and takes the score down to that of the fill.
 
-    map = 1 - m, with m = argmin relu(kept(m)) + sparsity * sum (1 - m) + smoothness * sum |grad m|^power, where kept(m) = (score(m x +
+    map = 1 - m, with m = argmin relu(kept(m) - rest) + sparsity * mean (1 - m) + smoothness * mean |grad m|^power, where kept(m) = (score(m x +
     (1 - m) fill) - score(fill)) / |score(x) - score(fill)|. The mask is coarse, and enlarged by a Gaussian; at each step image and fill
     are shifted by a few pixels, so that the mask does not fit to single pixels.
 
@@ -30,8 +30,9 @@ class MeaningfulPerturbation(PerturbationMethod):
         steps: of Adam, at least 1.
         cells: of the mask along the shorter side; the authors' 28 are 8 pixels wide at 224.
         blur: deviation of the Gaussian that enlarges the mask, in cells.
-        sparsity: what hiding a whole cell costs.
-        smoothness: what an edge costs.
+        rest: share of the score that may be left; nothing is gained by hiding more.
+        sparsity: what hiding the whole picture costs; at 1 a region is hidden if it holds more of the score than of the area.
+        smoothness: what edges cost.
         power: of the edge's height; 3 forbids steep edges and hardly minds gentle ones.
         jitter: greatest shift, in pixels.
         rate: how far a step goes, about.
@@ -54,8 +55,9 @@ class MeaningfulPerturbation(PerturbationMethod):
     steps: int = 200
     cells: int = 28
     blur: float = 0.625
-    sparsity: float = 1e-4
-    smoothness: float = 1e-2
+    rest: float = 0.1
+    sparsity: float = 1.0
+    smoothness: float = 1.0
     power: float = 3.0
     jitter: int = 4
     rate: float = 0.1
@@ -104,7 +106,8 @@ class MeaningfulPerturbation(PerturbationMethod):
             return torch.lerp(_shifted(fill, shifts[step]), _shifted(images, shifts[step]), drawn)[None]
 
         def penalty(masks: Float[Tensor, "1 b *cells"], step: int) -> Float[Tensor, ""]:
-            return (self.sparsity * (1 - masks)).sum() + self.smoothness * variation(masks[0], self.power).sum()
+            cells = masks[0, 0].numel()
+            return (self.sparsity * (1 - masks).sum() + self.smoothness * variation(masks[0], self.power).sum()) / cells
 
         start = torch.full((1, len(images), *cells_of(size, self.cells)), 0.5).to(images)
         masks = learn(
@@ -112,7 +115,7 @@ class MeaningfulPerturbation(PerturbationMethod):
             start,
             steps=steps_within(self.budget, self.steps, masks=1),
             shown=shown,
-            pull=lambda score: (score > floor) / span,  # d relu(kept) / d score
+            pull=lambda score: (score > floor + self.rest * height) / span,  # d relu(kept - rest) / d score
             penalty=penalty,
             rate=self.rate,
         )[0]

@@ -4,8 +4,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seewhy.ops.filters import gaussian_blur
-
 
 def cells_of(size: tuple[int, ...], cells: int) -> tuple[int, ...]:
     """Return how many cells a mask has along each axis: `cells` along the shortest one, in proportion along the others, none below a pixel."""
@@ -68,26 +66,6 @@ def variation(masks: Float[Tensor, "m *cells"], power: float) -> Float[Tensor, "
     steps = squared.flatten(1)
     tiny = torch.finfo(masks.dtype).tiny  # a slope of zero has a derivative of zero
     return torch.where(steps > 0, steps.clamp_min(tiny), 1).pow(power / 2).where(steps > 0, 0).sum(dim=1)
-
-
-def blur_pyramid(
-    images: Float[Tensor, "b c *spatial"], strongest: float, levels: int
-) -> Float[Tensor, "levels b c *spatial"]:
-    """Return the images with blurs of 0, 1 / levels, ... 1 of the strongest one (a deviation in pixels), sharpest last."""
-    return torch.stack([gaussian_blur(images, strongest * level / levels) for level in range(levels, -1, -1)])
-
-
-def between_levels(
-    pyramid: Float[Tensor, "levels b c *spatial"], masks: Float[Tensor, "b *spatial"]
-) -> Float[Tensor, "b c *spatial"]:
-    """Return pictures that show each pixel at the level that its mask says, 0 the first and 1 the last; linear between two levels."""
-    last = len(pyramid) - 1
-    place = masks.clamp(0, 1) * last
-    below = place.detach().floor().clamp_max(last - 1)
-    share = (place - below)[:, None]  # (b, 1, *spatial), 0..1
-    index = below.long()[None, :, None].expand(1, *pyramid.shape[1:])
-    lower, upper = pyramid.gather(0, index)[0], pyramid.gather(0, index + 1)[0]
-    return lower + share * (upper - lower)
 
 
 def _apart(pixels: int, cells: int, like: Tensor) -> Float[Tensor, "pixels cells"]:
