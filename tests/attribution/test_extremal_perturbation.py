@@ -38,7 +38,7 @@ class TestOnALinearNetwork:
         squares = weight.unfold(0, side, 1).unfold(1, side, 1).sum(dim=(2, 3))
         kept = (maps[area].heatmap[0] * weight).sum()
         assert kept >= 0.9 * squares.max()
-        assert kept > 2 * squares.mean()
+        assert kept > 1.3 * squares.mean()
 
     @pytest.mark.parametrize("area", AREAS)
     def test_the_mask_lies_on_the_largest_weights(self, found, area):
