@@ -3,15 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from jaxtyping import Float
-from torch import Tensor
-
-from seewhy.core.cost import Cost
-from seewhy.core.method import Attribution, Method, Source
-from seewhy.core.needs import INPUT, Needs
+from seewhy.core.method import Source
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
-from seewhy.core.rules import Propagation
+from seewhy.core.relevance import RelevanceMethod
+from seewhy.core.rules import Rules
 from seewhy.errors import ConfigError
 from seewhy.rules.composites import Composite, First, Strength, composite_rules
 from seewhy.rules.relevance import Biases
@@ -19,7 +15,7 @@ from seewhy.rules.relevance import Biases
 
 @register
 @dataclass(frozen=True)
-class LRP(Method):
+class LRP(RelevanceMethod):
     """Give each unit relevance, R_k = score at the top, and share it among the unit's inputs by a rule, down to the pixels.
 
     map = sum_c R_c at the input, with, for z_j = sum_i x_i w_ij + b_j,
@@ -61,9 +57,6 @@ class LRP(Method):
 
     key = "lrp"
     title = "LRP"
-    family = "propagation"
-    signed = True
-    resolution = "input"
     source = Source(
         "Bach et al. 2015, Layer-Wise Relevance Propagation, doi 10.1371/journal.pone.0130140", "", "equations 56-60"
     )
@@ -82,26 +75,10 @@ class LRP(Method):
         """The numbers in the rules."""
         return Strength(self.epsilon, self.gamma, self.biases)
 
-    def needs(self) -> Needs:
-        """Return nothing of the shared pass: the rules want one of their own."""
-        return Needs()
-
-    def cost(self) -> Cost:
-        """Return the shared pass, and one under rules."""
-        return Cost(2, 1)
-
-    def attribute(self, probe: Probe) -> Attribution:
-        """Return the heatmap, what was met, and what the map lacks of the score."""
+    def rules(self, probe: Probe) -> Rules:
+        """Return what is put in the place of which operation."""
         first = self.first
         if first == "auto":
             first = "box" if self.composite == "epsilon-gamma-box" else "same"
         low, high = (probe.stand_in("black"), probe.stand_in("white")) if first == "box" else (None, None)
-        rules = composite_rules(self.composite, self.strength, self.strength.of_first(first, low, high))
-        found = probe.propagated(rules, Needs())
-        return Attribution.adding_up(_relevance(found).sum(dim=1), found.trace.score, coverage=found.coverage)
-
-
-def _relevance(found: Propagation) -> Float[Tensor, "b c *spatial"]:
-    """Return activation times coefficient at the input, and what the first layer's own rule gave."""
-    relevance = found.trace.inputs * found.trace.gradient[INPUT]
-    return relevance if found.first is None else relevance + found.first
+        return composite_rules(self.composite, self.strength, self.strength.of_first(first, low, high))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seewhy.core.rules import Operation, Rewrite
 from seewhy.rules.carrying import carried
+from seewhy.rules.relevance import live
 
 
 def identity(operation: Operation) -> Tensor:
@@ -39,12 +40,10 @@ def spread_held(operation: Operation) -> Any:
 
 
 def halved(operation: Operation) -> Tensor:
-    """Share the relevance of a product of two things that depend on the image half and half."""
+    """Share the relevance of a product of two things that depend on the image half and half: (a b) / 2, with the value kept."""
     value: Tensor = operation.run()
-    factors = [given for given in (*operation.args, *operation.kwargs.values()) if isinstance(given, Tensor)]
-    factors += [part for given in operation.args if isinstance(given, (list, tuple)) for part in given]
-    live = sum(isinstance(factor, Tensor) and factor.requires_grad for factor in factors)
-    return carried(value, value / live) if live > 1 else value
+    factors = live(operation)
+    return carried(value, value / factors) if factors > 1 else value
 
 
 def divided(operation: Operation) -> Tensor:

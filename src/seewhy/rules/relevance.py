@@ -59,18 +59,22 @@ class Linear:
         """Return the sum of what shares in the relevance."""
         return self.run(self.x, self.weight, self.bias if biases == "absorb" else None)
 
-    def parts(self, biases: Biases) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
-        """Return the sums of the positive and of the negative contributions; a bias contributes to the one of its sign."""
-        positive, negative = self.weight.clamp(min=0), self.weight.clamp(max=0)
-        bias = self.bias if biases == "absorb" else None
-        above, below = (None, None) if bias is None else (bias.clamp(min=0), bias.clamp(max=0))
+    def positive(self, biases: Biases) -> Float[Tensor, "..."]:
+        """Return the sum of the positive contributions, x+ w+ + x- w-, and b+."""
+        bias = None if self.bias is None or biases == "share" else self.bias.clamp(min=0)
+        return self._by_sign(self.weight.clamp(min=0), self.weight.clamp(max=0), bias)
+
+    def negative(self, biases: Biases) -> Float[Tensor, "..."]:
+        """Return the sum of the negative contributions, x+ w- + x- w+, and b-."""
+        bias = None if self.bias is None or biases == "share" else self.bias.clamp(max=0)
+        return self._by_sign(self.weight.clamp(max=0), self.weight.clamp(min=0), bias)
+
+    def _by_sign(self, above: Tensor, below: Tensor, bias: Tensor | None) -> Float[Tensor, "..."]:
         under = self.x < 0
         if not under.any():  # behind a rectifier
-            return self.run(self.x, positive, above), self.run(self.x, negative, below)
-        x, y = self.x.masked_fill(under, 0), self.x.masked_fill(~under, 0)
-        return (
-            self.run(x, positive, above) + self.run(y, negative, None),
-            self.run(x, negative, below) + self.run(y, positive, None),
+            return self.run(self.x, above, bias)
+        return self.run(self.x.masked_fill(under, 0), above, bias) + self.run(
+            self.x.masked_fill(~under, 0), below, None
         )
 
 
@@ -116,6 +120,13 @@ def _share(
     return torch.where(nothing, empty, value / stable.masked_fill(nothing, 1))
 
 
+def live(operation: Operation) -> int:
+    """Return how many of the things that an operation takes hang on the input."""
+    lists = [given for given in operation.args if isinstance(given, (list, tuple))]
+    given = [*operation.args, *operation.kwargs.values(), *(part for parts in lists for part in parts)]
+    return sum(isinstance(one, Tensor) and one.requires_grad for one in given)
+
+
 def epsilon_rule(epsilon: float, biases: Biases = "absorb") -> Rewrite:
     """R_i = sum_j x_i w_ij / (z_j + epsilon s sign z_j) R_j: all contributions share, those of small sums less."""
 
@@ -133,9 +144,9 @@ def gamma_rule(gamma: float, epsilon: float, biases: Biases = "absorb") -> Rewri
 
     def rewrite(operation: Operation) -> Tensor:
         linear = Linear.of(operation)
-        total, (positive, negative) = linear.total(biases), linear.parts(biases)
+        total = linear.total(biases)
         value = total if biases == "absorb" else linear.total("absorb")
-        favoured = total + gamma * torch.where(total < 0, negative, positive)
+        favoured = total + gamma * torch.where(total < 0, linear.negative(biases), linear.positive(biases))
         return carried(value, favoured * _share(value, favoured, linear, epsilon))
 
     return rewrite
@@ -146,10 +157,10 @@ def alpha_beta_rule(alpha: float, beta: float, epsilon: float, biases: Biases = 
 
     def rewrite(operation: Operation) -> Tensor:
         linear = Linear.of(operation)
-        positive, negative = linear.parts(biases)
-        value = linear.total("absorb").detach()
+        value, positive = linear.total("absorb").detach(), linear.positive(biases)
         carrier = alpha * positive * _share(value, positive, linear, epsilon)
         if beta:
+            negative = linear.negative(biases)
             carrier = carrier - beta * negative * _share(value, negative, linear, epsilon)
         return carried(value, carrier)
 
