@@ -114,7 +114,7 @@ class PartitionSHAP(SegmentMethod):
         paid = Allowance.of(self.budget).forwards
         most = min(planned, (paid - 1) // 2) if paid else planned
         for wanted in self.affordable(search.waves(most)):
-            search.cut(wanted)
+            search.cut_next(wanted)
         notes = stopped(2 * search.done, 2 * planned, "coalitions") if self.budget and search.open else ()
         figures = {"pixels of an undivided region": search.resolution()}
         return Shares(search.values(), game.full - nothing, None, figures, notes)
@@ -137,13 +137,14 @@ class Search:
         """Whether there is something left to cut."""
         return bool(self._open)
 
-    def waves(self, most: int) -> Iterator[list[Region]]:
-        """Yield the regions to be cut next, a few at a time, until there are none or `most` were."""
+    def waves(self, most: int) -> Iterator[int]:
+        """Yield how many regions are to be cut next, until there are none or `most` were."""
         while self._open and self.done < most:
-            yield [heappop(self._open)[2] for _ in range(min(AT_ONCE, len(self._open), most - self.done))]
+            yield min(AT_ONCE, len(self._open), most - self.done)
 
-    def cut(self, regions: list[Region]) -> None:
-        """Cut regions in halves, and share out what they add."""
+    def cut_next(self, number: int) -> None:
+        """Cut the regions with the largest gains in halves, and share out what they add."""
+        regions = [heappop(self._open)[2] for _ in range(number)]
         first = [halves(self._places[region.members]) for region in regions]
         pairs = [(one.members[here], one.members[~here]) for one, here in zip(regions, first, strict=True)]
         asked = (_with(one.others, half) for one, pair in zip(regions, pairs, strict=True) for half in pair)
