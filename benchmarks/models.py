@@ -81,12 +81,38 @@ def resnet50() -> tuple[seewhy.Model, str]:
     return seewhy.Model(network, size=224, mean=0.5, std=0.25, layer=layer, name="ResNet-50"), layer
 
 
-NETWORKS = {"Lite0": lite0, "ResNet-50": resnet50}
+@cache
+def vit() -> tuple[seewhy.Model, str]:
+    """ViT-B/16 with random weights and fused attention, and its last block."""
+    from transformers import ViTConfig, ViTForImageClassification
+
+    torch.manual_seed(0)
+    network = Logits(ViTForImageClassification(ViTConfig(num_labels=1000))).eval()
+    layer = "network.vit.layers.11"
+    return seewhy.Model(network, size=224, mean=0.5, std=0.5, name="ViT-B"), layer
 
 
-def case(network: str, batch: int, targets: int = 1) -> Case:
+@cache
+def vgg() -> tuple[seewhy.Model, str]:
+    """Thirteen convolutions of VGG-16 with random weights, pooled to one linear layer."""
+    torch.manual_seed(0)
+    plan = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0)
+    parts: list[nn.Module] = []
+    channels = 3
+    for width in plan:
+        parts += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)] if width else [nn.MaxPool2d(2)]
+        channels = width or channels
+    network = nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000)).eval()
+    return seewhy.Model(network, size=224, mean=0.5, std=0.25, name="VGG-like"), "29"
+
+
+NETWORKS = {"Lite0": lite0, "ResNet-50": resnet50, "ViT-B": vit, "VGG-like": vgg}
+
+
+def case(network: str, batch: int, targets: int = 1, layer: str | None = None) -> Case:
     """Return a case of example photos, mirrored and repeated as needed, and each photo's own most likely classes."""
-    model, layer = NETWORKS[network]()
+    model, own = NETWORKS[network]()
+    layer = layer or own
     photos = [sample(path, model).inputs for path in sorted(PHOTOS.glob("*.jpg"))]
     images = torch.stack(list(islice(cycle([*photos, *(photo.flip(-1) for photo in photos)]), batch)))
     with torch.no_grad():

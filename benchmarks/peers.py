@@ -45,6 +45,8 @@ GRAD_CAM_CLASSES = {
     "layer-cam": "LayerCAM",
     "eigen-cam": "EigenCAM",
     "eigen-grad-cam": "EigenGradCAM",
+    "score-cam": "ScoreCAM",
+    "ablation-cam": "AblationCAM",
 }
 TORCHCAM_CLASSES = {"grad-cam": "GradCAM", "grad-cam-pp": "GradCAMpp", "xgrad-cam": "XGradCAM", "layer-cam": "LayerCAM"}
 EIGEN = frozenset({"eigen-cam", "eigen-grad-cam"})
@@ -166,7 +168,51 @@ def captum_smooth_grad(rows: int | None) -> Callable[[Case, Sequence[str]], Run]
     return make
 
 
-GRAD_CAM = Peer("grad-cam", grad_cam, frozenset(GRAD_CAM_CLASSES))
+def captum_kernel_shap(case: Case, keys: Sequence[str]) -> Run:
+    """Kernel SHAP of captum, one row a pass, which is its fastest setting on a processor; 96 samples over 49 boxes. Other draws, so no map."""
+    from captum.attr import KernelShap
+
+    method = KernelShap(case.network)
+    side = torch.arange(case.images.shape[-1]) * 7 // case.images.shape[-1]
+    boxes = (side[:, None] * 7 + side)[None, None]
+
+    def run() -> Maps:
+        method.attribute(
+            case.images,
+            target=list(case.classes[0]),
+            feature_mask=boxes,
+            n_samples=96,
+            perturbations_per_eval=1,
+        )
+        return {}
+
+    return run
+
+
+def reference_rise(case: Case, keys: Sequence[str]) -> Run:
+    """RISE as its authors' code goes about it: all masks are made beforehand, and run in batches of 32. Other draws, so no map."""
+    size = case.images.shape[-1]
+    cell = -(-size // 8)
+
+    def run() -> Maps:
+        generator = torch.Generator().manual_seed(0)
+        grids = (torch.rand(128, 1, 8, 8, generator=generator) < 0.5).float()
+        large = torch.nn.functional.interpolate(grids, size=(9 * cell, 9 * cell), mode="bilinear")
+        shifts = torch.randint(cell, (128, 2), generator=generator).tolist()
+        masks = torch.stack([one[:, y : y + size, x : x + size] for one, (y, x) in zip(large, shifts, strict=True)])
+        with torch.no_grad():
+            scores = torch.cat([case.network(case.images * part) for part in masks.split(32)])
+        (scores[:, case.classes[0][0], None, None] * masks[:, 0]).mean(dim=0)
+        return {}
+
+    return run
+
+
+GRAD_CAM = Peer("grad-cam", grad_cam, frozenset(GRAD_CAM_CLASSES) - {"score-cam", "ablation-cam"})
+ABLATION_PEERS = (Peer("grad-cam", grad_cam, frozenset({"ablation-cam"})),)
+SCORE_PEERS = (Peer("grad-cam", grad_cam, frozenset({"score-cam"})),)
+SHAP_PEERS = (Peer("captum, 1 row a pass", captum_kernel_shap, frozenset({"kernel-shap"}), again=True),)
+RISE_PEERS = (Peer("reference style", reference_rise, frozenset({"rise"}), again=True),)
 CAM_PEERS = (
     GRAD_CAM,
     Peer("torchcam", torchcam, frozenset(TORCHCAM_CLASSES)),
@@ -174,7 +220,7 @@ CAM_PEERS = (
 )
 EIGHT_PEERS = (
     GRAD_CAM,
-    Peer("grad-cam, Eigen methods left out", grad_cam, frozenset(GRAD_CAM_CLASSES) - EIGEN, again=True),
+    Peer("grad-cam, Eigen methods left out", grad_cam, GRAD_CAM.keys - EIGEN, again=True),
     *CAM_PEERS[1:],
 )
 SALIENCY_PEERS = (Peer("captum", captum_saliency, frozenset({"saliency"})),)

@@ -11,7 +11,20 @@ from torch import Tensor
 import seewhy
 from benchmarks import measure
 from benchmarks.models import Case, case
-from benchmarks.peers import CAM_PEERS, EIGHT_PEERS, IG_PEERS, SALIENCY_PEERS, SMOOTH_PEERS, Maps, Peer, Run
+from benchmarks.peers import (
+    ABLATION_PEERS,
+    CAM_PEERS,
+    EIGHT_PEERS,
+    IG_PEERS,
+    RISE_PEERS,
+    SALIENCY_PEERS,
+    SCORE_PEERS,
+    SHAP_PEERS,
+    SMOOTH_PEERS,
+    Maps,
+    Peer,
+    Run,
+)
 from seewhy.targets import ClassScore
 
 EIGHT = (
@@ -34,19 +47,27 @@ class Row:
         name: for people and for `--rows`.
         network, batch, targets: what is explained.
         methods: keys of our registry.
-        bar: the most that ours may cost, in F.
+        bar: the most that ours may cost, in F; None where ratios are what counts.
         peers: libraries that are measured beside it.
         settings: of each method.
+        layer: where the methods look, if not at the network's own.
+        profile: of our session.
+        least: runs of each library; fewer where a run takes a minute.
+        ratios: by library, how many times as much as ours it must cost.
     """
 
     name: str
     network: str
     batch: int
     methods: tuple[str, ...]
-    bar: float
+    bar: float | None
     peers: tuple[Peer, ...]
     targets: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
+    layer: str | None = None
+    profile: str = "exact"
+    least: int = 3
+    ratios: Mapping[str, float] = field(default_factory=dict)
 
 
 ROWS = (
@@ -69,6 +90,74 @@ ROWS = (
         settings={"steps": 50, "baseline": "zero", "crowding": 1},
     ),
     Row("smooth-grad-50-lite0", "Lite0", 1, ("smooth-grad",), 120, SMOOTH_PEERS, settings={"samples": 50}),
+    Row(
+        "ablation-cam-320-channels-lite0",
+        "Lite0",
+        1,
+        ("ablation-cam",),
+        None,
+        ABLATION_PEERS,
+        layer="blocks.15",
+        least=1,
+        ratios={"grad-cam": 100},
+    ),
+    Row(
+        "score-cam-320-channels-lite0",
+        "Lite0",
+        1,
+        ("score-cam",),
+        None,
+        SCORE_PEERS,
+        layer="blocks.15",
+        least=1,
+        ratios={"grad-cam": 1.8},
+    ),
+    Row(
+        "score-cam-320-channels-lite0-fast",
+        "Lite0",
+        1,
+        ("score-cam",),
+        None,
+        SCORE_PEERS,
+        layer="blocks.15",
+        profile="fast",
+        least=1,
+        ratios={"grad-cam": 5},
+    ),
+    Row(
+        "kernel-shap-96-lite0",
+        "Lite0",
+        1,
+        ("kernel-shap",),
+        None,
+        SHAP_PEERS,
+        settings={"samples": 96, "segments": "grid", "count": 49, "fill": "zero"},
+        ratios={"captum, 1 row a pass": 1.4},
+    ),
+    Row(
+        "rise-128-lite0",
+        "Lite0",
+        1,
+        ("rise",),
+        None,
+        RISE_PEERS,
+        settings={"samples": 128, "fill": "zero"},
+    ),
+    Row(
+        "rise-128-lite0-fast",
+        "Lite0",
+        1,
+        ("rise",),
+        None,
+        RISE_PEERS,
+        settings={"samples": 128, "fill": "zero"},
+        profile="fast",
+        ratios={"reference style": 4},
+    ),
+    Row("raw-attention-vit", "ViT-B", 1, ("raw-attention",), 2.5, ()),
+    Row("attention-rollout-vit", "ViT-B", 1, ("attention-rollout",), 2.5, ()),
+    Row("gradient-rollout-vit", "ViT-B", 1, ("gradient-rollout",), 3.5, ()),
+    Row("le-grad-vit", "ViT-B", 1, ("le-grad",), 3.5, ()),
 )
 
 
@@ -101,18 +190,18 @@ class Result:
 
 def measured(row: Row, seconds: float) -> Result:
     """Run one row; a library that is not installed costs None."""
-    asked = case(row.network, row.batch, row.targets)
+    asked = case(row.network, row.batch, row.targets, row.layer)
     ours, runs = own(row, asked), _runs(row, asked)
     for _ in range(3):  # until the session has settled on a number of rows
         ours()
-    costs = measure.in_turn({measure.BASE: _forward(asked), "ours": ours} | runs, seconds)
+    costs = measure.in_turn({measure.BASE: _forward(asked), "ours": ours} | runs, seconds, row.least)
     return Result(row, costs["ours"], _passes(row, asked), [_found(peer, row, asked, costs) for peer in row.peers])
 
 
 def own(row: Row, asked: Case) -> Run:
     """Return our own run: one call for all methods and targets."""
-    session = seewhy.Session(asked.model)
-    methods = [seewhy.method(key, **row.settings) for key in row.methods]
+    session = seewhy.Session(asked.model, profile=row.profile)
+    methods = methods_of(row)
     targets = [ClassScore(tuple(classes)) for classes in asked.classes]
 
     def run() -> Maps:
@@ -130,9 +219,16 @@ def _passes(row: Row, asked: Case) -> str:
     """Return the forwards and backwards of one call, per image."""
     session = seewhy.Session(asked.model)
     targets = [ClassScore(tuple(classes)) for classes in asked.classes]
-    session.explain(asked.images, target=targets, methods=[seewhy.method(key, **row.settings) for key in row.methods])
+    session.explain(asked.images, target=targets, methods=methods_of(row))
     made = session.cost
-    return f"{made.forwards // row.batch} + {made.backwards // row.batch}"
+    partial = f" + {made.partial // row.batch} partial" if made.partial else ""
+    return f"{made.forwards // row.batch}{partial} + {made.backwards // row.batch}"
+
+
+def methods_of(row: Row) -> list[seewhy.Method]:
+    """Return our methods with the row's settings, and its layer where a method has one."""
+    layer = {} if row.layer is None else {"layer": row.layer}
+    return [seewhy.method(key, **row.settings, **layer) for key in row.methods]
 
 
 def _forward(asked: Case) -> Run:

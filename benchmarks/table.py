@@ -19,8 +19,9 @@ def passes_table(results: Iterable[Result]) -> str:
 def _lines(result: Result) -> list[Sequence[str]]:
     """Return a line for each library; what is ours stands in the first one only."""
     row = result.row
-    ours = (row.name, f"**{result.ours:.2f} F**", f"{row.bar:g} F", _yes(result.ours, row.bar), result.passes)
-    first, *others = [_about(found, result) for found in result.peers]
+    bar, reached = ("", "") if row.bar is None else (f"{row.bar:g} F", _yes(result.ours, row.bar))
+    ours = (row.name, f"**{result.ours:.2f} F**", bar, reached, result.passes)
+    first, *others = [_about(found, result) for found in result.peers] or [("", "", "")]
     return [(*ours, *first), *[("", "", "", "", "", *other) for other in others]]
 
 
@@ -29,7 +30,9 @@ def _about(found: Found, result: Result) -> Sequence[str]:
     name = found.peer if found.methods == asked else f"{found.peer} ({found.methods} of {asked})"
     if found.cost is None:
         return name, "not installed", ""
-    return name, f"{found.cost:.2f} F", f"{found.cost / result.ours:.1f} x"
+    ratio, least = found.cost / result.ours, result.row.ratios.get(found.peer)
+    held = "" if least is None else f" (at least {least:g}: {_yes(-ratio, -least)})"
+    return name, f"{found.cost:.2f} F", f"{ratio:.1f} x{held}"
 
 
 def parity_table(results: Iterable[Result]) -> str:
