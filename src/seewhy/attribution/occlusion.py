@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product, tee
+from itertools import product
 from math import prod
 
 import torch
@@ -18,6 +18,7 @@ from seewhy.core.values import Array, as_value
 from seewhy.errors import ConfigError, MethodError
 from seewhy.ops.channels import ratio
 from seewhy.ops.masks import covering, per_axis, window_starts
+from seewhy.ops.streams import paired
 
 Corner = tuple[int, ...]
 
@@ -89,11 +90,11 @@ class Occlusion(PerturbationMethod):
         size = tuple(probe.inputs.shape[2:])
         window = self._window(size)
         starts = self._starts(size, window)
-        made, again = tee(self._corners(starts, window, probe.generator()))
-        score = probe.score()
+        corners = self._corners(starts, window, probe.generator())
+        score, fill = probe.score(), self.hidden(probe)
         lost = probe.inputs.new_zeros(len(score), *size)
         times = lost.new_zeros(size)
-        for corner, covered in zip(again, probe.windows(made, window, self.hidden(probe)), strict=False):
+        for corner, covered in paired(corners, lambda asked: probe.windows(asked, window, fill)):
             here = tuple(slice(start, start + length) for start, length in zip(corner, window, strict=True))
             lost[(slice(None), *here)] += (score - covered).view(-1, *[1] * len(size))
             times[here] += 1

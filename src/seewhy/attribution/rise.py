@@ -1,7 +1,7 @@
 """RISE: show random parts of the image, and see which pixels go with a high score."""
 
 from dataclasses import dataclass
-from itertools import islice, tee
+from itertools import islice
 
 from seewhy.core.budget import Allowance
 from seewhy.core.cost import Cost
@@ -13,6 +13,7 @@ from seewhy.core.values import as_value
 from seewhy.errors import ConfigError
 from seewhy.ops.masks import mask_variance, per_axis, random_masks
 from seewhy.ops.sensitivity import Moments, moments, reliability
+from seewhy.ops.streams import paired
 
 LEAST = 4
 """Masks without which two halves cannot be compared."""
@@ -84,10 +85,10 @@ class RISE(PerturbationMethod):
         size = tuple(probe.inputs.shape[2:])
         drawn = random_masks(size, per_axis(self.cells, len(size), "cells"), self.keep, probe.generator())
         masks = (mask.to(probe.inputs) for mask in islice(drawn, self.samples))
-        shown, again = tee(self.affordable(masks, LEAST))
-        scores = probe.masked(shown, self.hidden(probe))
+        fill = self.hidden(probe)
+        pairs = paired(self.affordable(masks, LEAST), lambda shown: probe.masked(shown, fill))
         centre, offset = (self.keep, probe.score()) if self.centred else (0.0, 0 * probe.score())
-        halves = moments(zip(again, scores, strict=False), centre, offset, size)
+        halves = moments(pairs, centre, offset, size)
         return self._estimate(halves, len(size))
 
     def _estimate(self, halves: tuple[Moments, Moments], axes: int) -> Attribution:

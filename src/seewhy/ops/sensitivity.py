@@ -104,7 +104,7 @@ def total_order(
     """Return the total-order Sobol index of each of d inputs, and its standard error.
 
     ST_i = E[(f(A) - f(A with column i of B))^2] / (2 Var f): the share of the variance that would be left if all inputs but i were known.
-    The error takes the samples as independent and the variance as known. Where the score never changes, both are 0.
+    The error is that of a ratio of two means, and takes the samples as independent. Where the score never changes, both are 0.
 
     Args:
         base: f(A), n samples of b functions.
@@ -115,9 +115,11 @@ def total_order(
         doi 10.1016/j.cpc.2009.09.018, table 2, equation (f).
     """
     squares = (base[:, None] - mixed) ** 2  # (n, d, b)
-    twice = 2 * torch.cat([base, other]).var(dim=0, correction=0)  # (b,)
-    spread = squares.std(dim=0, correction=0) / max(1, len(base) - 1) ** 0.5
-    return ratio(squares.mean(dim=0), twice).T, ratio(spread, twice).T
+    middle = (base + other).mean(dim=0) / 2
+    doubled = (base - middle) ** 2 + (other - middle) ** 2  # (n, b), on average twice the variance
+    found = ratio(squares.mean(dim=0), doubled.mean(dim=0))  # (d, b)
+    spread = (squares - found * doubled[:, None]).std(dim=0, correction=0) / max(1, len(base) - 1) ** 0.5
+    return found.T, ratio(spread, doubled.mean(dim=0)).T
 
 
 def hsic(

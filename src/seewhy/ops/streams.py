@@ -1,12 +1,30 @@
 """Sums, means and variances of tensors that come one after the other: memory does not grow with their number."""
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from seewhy.errors import ConfigError
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+def paired(questions: Iterable[Q], ask: Callable[[Iterator[Q]], Iterator[A]]) -> Iterator[tuple[Q, A]]:
+    """Yield each question with its answer; no more of them are kept than `ask` takes ahead."""
+    waiting: deque[Q] = deque()
+
+    def asked() -> Iterator[Q]:
+        for question in questions:
+            waiting.append(question)
+            yield question
+
+    for answer in ask(asked()):
+        yield waiting.popleft(), answer
 
 
 def weighted_sum(weights: Iterable[float], values: Iterable[Float[Tensor, "*shape"]]) -> Float[Tensor, "*shape"]:
