@@ -23,6 +23,7 @@ from seewhy.core.target import Target
 from seewhy.data.picture import sample
 from seewhy.engine import session as engine
 from seewhy.engine.block import Question
+from seewhy.engine.fast import FIDELITY, Profile
 from seewhy.engine.model import Fit, Model
 from seewhy.engine.probe import NetworkProbe
 from seewhy.errors import ConfigError, ModelError, ShapeError
@@ -92,9 +93,13 @@ class Session(engine.Session):
         device: torch.device | str | None = None,
         seed: int = 0,
         rows: int | None = None,
+        profile: Profile = "exact",
+        fidelity: float = FIDELITY,
         progress: engine.Progress | None = None,
     ) -> None:
-        super().__init__(as_model(model), device=device, seed=seed, rows=rows, progress=progress)
+        super().__init__(
+            as_model(model), device=device, seed=seed, rows=rows, profile=profile, fidelity=fidelity, progress=progress
+        )
 
     def explain(
         self,

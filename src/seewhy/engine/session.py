@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import reduce
 from operator import or_
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import torch
 from jaxtyping import Float
@@ -21,10 +21,12 @@ from seewhy.core.target import Target
 from seewhy.engine.black_box import is_black_box
 from seewhy.engine.block import Bill, Block, Question
 from seewhy.engine.chunking import clock
+from seewhy.engine.fast import FIDELITY, Fast, Profile
+from seewhy.engine.joining import joined
 from seewhy.engine.model import Model
 from seewhy.engine.network import Network
 from seewhy.engine.probe import NetworkProbe
-from seewhy.errors import MethodError, OutOfMemory, SeewhyError, ShapeError, TargetError
+from seewhy.errors import ConfigError, MethodError, OutOfMemory, SeewhyError, ShapeError, TargetError
 from seewhy.ops.finite import all_finite
 from seewhy.version import __version__
 
@@ -43,6 +45,9 @@ class Session:
         device: where to run; where the weights are, if None.
         seed: of everything that is drawn at random; the same seed gives the same maps.
         rows: rows per pass; measured if None.
+        profile: "exact" runs the network as it is. "fast" runs it in bfloat16 and with merged norms for those methods whose map of the first
+            image then stays the same, which is tried once for each method, kind of target and size of input.
+        fidelity: for "fast": the least cosine to the exact map.
         progress: is told, while a method works, its key, the passes so far and the passes expected (None where that is not known).
     """
 
@@ -53,8 +58,12 @@ class Session:
         device: torch.device | str | None = None,
         seed: int = 0,
         rows: int | None = None,
+        profile: Profile = "exact",
+        fidelity: float = FIDELITY,
         progress: Progress | None = None,
     ) -> None:
+        if profile not in get_args(Profile):
+            raise ConfigError(f"profile is 'exact' or 'fast', got {profile!r}")
         if rows is not None and rows < 1:
             raise ShapeError(f"rows per pass must be at least 1, got {rows}")
         self.model, self.seed = model, seed
@@ -62,6 +71,7 @@ class Session:
         self._rows, self._progress = rows, progress
         if rows is not None:
             self.network.tuner.fix(rows)
+        self._fast = Fast(self.network, fidelity, rows) if profile == "fast" else None
 
     def __enter__(self: S) -> S:
         return self
@@ -96,23 +106,43 @@ class Session:
         """
         inputs = self.network.accept(_stacked(samples))
         methods = [self.resolved(method, inputs) for method in methods]
+        if self._fast is None:
+            return self._answered(self.network, inputs, samples, targets, methods)
+
+        def explain(network: Network, rows: slice, some: Sequence[Method]) -> list[list[Explanation]]:
+            asked = [target.part(rows, len(inputs)) for target in targets]
+            return self._answered(network, network.accept(inputs[rows]), samples[rows], asked, some)
+
+        kind = frozenset(type(target) for target in targets)
+        watched = reduce(or_, (target.needs().layers for target in targets), frozenset[str]())
+        return self._fast.answer(explain, inputs, methods, kind, watched)
+
+    def _answered(
+        self,
+        network: Network,
+        inputs: Float[Tensor, "b c *spatial"],
+        samples: Sequence[Sample],
+        targets: Sequence[Target],
+        methods: Sequence[Method],
+    ) -> list[list[Explanation]]:
+        """Explain samples on one network, block by block."""
         needs = reduce(or_, [*(method.needs() for method in methods), *(target.needs() for target in targets)], Needs())
         parts: list[list[list[Explanation]]] = []
         start = 0
         while start < len(inputs):
-            rows = slice(start, start + self.network.tuner.rows((needs, "block")))
+            rows = slice(start, start + network.tuner.rows((needs, "block")))
             asked = [target.part(rows, len(inputs)) for target in targets]
             try:
                 with _naming(samples[rows], among=len(samples)):
-                    block = self.block(inputs[rows], needs)
+                    block = self.block(inputs[rows], needs, network)
                     parts.append([self._explain(block, target, methods, samples[rows]) for target in asked])
             except OutOfMemory:
                 if len(samples[rows]) == 1:
                     raise
-                self.network.tuner.limit((needs, "block"), len(samples[rows]) // 2)
+                network.tuner.limit((needs, "block"), len(samples[rows]) // 2)
                 continue
             start = rows.stop
-        return [[_joined([part[t][m] for part in parts]) for m in range(len(methods))] for t in range(len(targets))]
+        return [[joined([part[t][m] for part in parts]) for m in range(len(methods))] for t in range(len(targets))]
 
     def resolved(self, method: Method, inputs: Float[Tensor, "b c *spatial"]) -> Method:
         """Return a method with its layers settled for this network and inputs of this size.
@@ -132,7 +162,7 @@ class Session:
         return method.cost_on(_Anatomy(self.network, inputs))
 
     @torch.inference_mode(mode=False)
-    def block(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs) -> Block:
+    def block(self, inputs: Float[Tensor, "b c *spatial"], needs: Needs, network: Network | None = None) -> Block:
         """Return a block of images whose forward pass, made at once, all further questions share.
 
         Raises:
@@ -143,10 +173,11 @@ class Session:
                 f"the target looks at {', '.join(map(repr, sorted(needs.layers)))}, and {self.model.title} is a black box without layers; "
                 "ask about its answer: a class, or a function of the answer"
             )
+        network = network or self.network
         begun = clock(inputs.device)
-        block = Block(self.network, inputs, needs, self.seed)
+        block = Block(network, inputs, needs, self.seed)
         _ = block.shared
-        self.network.tuner.saw((needs, "block"), len(inputs), clock(inputs.device) - begun)
+        network.tuner.saw((needs, "block"), len(inputs), clock(inputs.device) - begun)
         return block
 
     def _explain(
@@ -165,7 +196,7 @@ class Session:
             error.args = (f"{method.key}: {error.args[0] if error.args else error}",)
             raise
         found = made if isinstance(made, Attribution) else Attribution(made)
-        bound = question.bound
+        bound, network = question.bound, question.block.network
         score = question.score
         _check_map(found.heatmap, method)
         return Explanation(
@@ -183,13 +214,14 @@ class Session:
             coverage=found.coverage,
             notes=tuple(
                 self.network.notes
+                + tuple(note for note in network.notes if note not in self.network.notes)
                 + probe.remarks
                 + found.notes
                 + _remarks(row, method, name)
                 + _shortfall(found, index, bound.unit)
                 for index, (row, name) in enumerate(zip(found.heatmap, bound.names, strict=True))
             ),
-            provenance=self.provenance,
+            provenance=self._provenance(network),
         )
 
     def _watch(self, question: Question, method: Method) -> Callable[[Cost], None] | None:
@@ -197,17 +229,20 @@ class Session:
         progress = self._progress
         if progress is None:
             return None
-        expected = self.cost_of(method, question.block.inputs)
+        expected = method.cost_on(_Anatomy(question.block.network, question.block.inputs))
         total = None if expected is None else expected.forwards + expected.partial
         return lambda cost: progress(method.key, cost.forwards + cost.partial, total)
 
     @property
     def provenance(self) -> dict[str, Any]:
         """What made the maps: network, versions, seed, device, precision."""
-        weight = self.network.weight
+        return self._provenance(self.network)
+
+    def _provenance(self, network: Network) -> dict[str, Any]:
+        weight = network.weight
         return {
             "model": self.model.title,
-            "network": type(self.network.module).__name__,
+            "network": type(network.module).__name__,
             "seewhy": __version__,
             "torch": str(torch.__version__),
             "seed": self.seed,
@@ -297,28 +332,3 @@ def _shortfall(found: Attribution, index: int, unit: str) -> tuple[str, ...]:
     if abs(missed) <= 0.05 * abs(reached + missed) + 1e-5 * float(heatmap.abs().sum()):
         return ()
     return (f"the map adds up to {reached:.3g} {unit}, although {reached + missed:.3g} are to be explained",)
-
-
-def _joined(parts: Sequence[Explanation]) -> Explanation:
-    """Put the blocks of one method and target together again."""
-    first = parts[0]
-    if len(parts) == 1:
-        return first
-    return Explanation(
-        heatmap=torch.cat([part.heatmap for part in parts]),
-        score=torch.cat([part.score for part in parts]),
-        method=first.method,
-        targets=tuple(name for part in parts for name in part.targets),
-        unit=first.unit,
-        samples=tuple(sample for part in parts for sample in part.samples),
-        cost=max((part.cost for part in parts), key=lambda cost: (cost.forwards, cost.backwards, cost.partial)),
-        classes=None if first.classes is None else tuple(index for part in parts for index in part.classes or ()),
-        residual=None
-        if first.residual is None
-        else torch.cat([part.residual for part in parts if part.residual is not None]),
-        error=None if first.error is None else torch.cat([part.error for part in parts if part.error is not None]),
-        figures={name: tuple(value for part in parts for value in part.figures[name]) for name in first.figures},
-        coverage=first.coverage,
-        notes=tuple(notes for part in parts for notes in part.notes),
-        provenance=first.provenance,
-    )
