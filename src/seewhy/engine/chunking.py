@@ -10,13 +10,16 @@ import torch
 from torch import Tensor
 
 MOST_ROWS = 64
+SURE = 4
+"""Rows from which a single measurement is believed."""
 
 
 class Tuner:
     """Finds the number of rows that is cheapest per row, from the passes that have to be made anyway.
 
-    Sizes double while each doubling saves at least five percent per row; then the best is kept. Every kind of pass
-    (with and without gradients, by input shape) is tuned on its own.
+    Sizes double while each doubling saves at least five percent per row; then the best is kept. The first pass of a size also sets it up, and
+    other work on the machine disturbs it, so that a doubling to fewer than `SURE` rows that saves nothing ends nothing yet. Every kind of
+    pass (with and without gradients, by input shape) is tuned on its own.
     """
 
     def __init__(self) -> None:
@@ -50,12 +53,12 @@ class Tuner:
         with self._lock:
             if kind in self._settled or rows & (rows - 1):
                 return
+            before = {size: each for (key, size), each in self._seconds.items() if key == kind}
             self._seconds[kind, rows] = seconds / rows
-            before = self._seconds.get((kind, rows // 2), math.inf)
-            if seconds / rows > 0.95 * before:
-                self._settled[kind] = rows // 2 if seconds / rows > before else rows
-            elif rows >= MOST_ROWS:
-                self._settled[kind] = rows
+            saves = seconds / rows <= 0.95 * min(before.values(), default=math.inf)
+            if rows >= MOST_ROWS or (rows >= SURE and not saves):
+                tried = before | {rows: seconds / rows}
+                self._settled[kind] = min(tried, key=tried.__getitem__)
 
 
 def packs(variants: Iterable[Tensor], tuner: Tuner, kind: object) -> Iterator[list[Tensor]]:
