@@ -17,10 +17,9 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from seewhy.core.rules import Operation
-from seewhy.engine.operations import kind_of, out_of_place, tensors, writes
+from seewhy.engine.operations import out_of_place, tensors
 from seewhy.engine.patches import Pair, Patch, Rectangles, around
 from seewhy.engine.replay import CannotCut
-from seewhy.engine.sliding import sliding
 from seewhy.engine.taping import ALONE, Entry, Reference
 
 SHARE = 0.7
@@ -85,6 +84,7 @@ class Local(TorchFunctionMode):
         self._entries = iter(reference.entries)
         self._share, self._rows = share, len(crop)
         self._known = _Known()
+        self._nothing: dict[torch.dtype, Tensor] = {}
         self.images = self._hollow(Patch(reference.image, (2, 3), at, crop), reference.image)
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -94,16 +94,15 @@ class Local(TorchFunctionMode):
         seen = [known for tensor in tensors(args, kwargs) if (known := self._known.of(tensor)) is not None]
         if not seen:
             return function(*args, **kwargs)
-        written = writes(function, kwargs)
-        if entry.same and not written:
+        if entry.same and not entry.written:
             return args[0]
         if not isinstance(entry.out, (Tensor, tuple, list)) or isinstance(entry.out, torch.Size):
             return self._fact(entry, args, kwargs)
         if isinstance(entry.out, Tensor) and all(isinstance(known, Patch) for known in seen):
-            patch = self._patch(entry, args, kwargs, seen, written=written)
+            patch = self._patch(entry, args, kwargs, seen)
             if patch is not None:
-                return self._hollow(patch, entry.out, args[0] if written else None)
-        return self._whole(function, args, kwargs, written=written)
+                return self._hollow(patch, entry.out, args[0] if entry.written else None)
+        return self._whole(entry, args, kwargs)
 
     def answer(self, output: Tensor) -> Tensor:
         """Return the answer of the network, whatever it gave."""
@@ -115,8 +114,10 @@ class Local(TorchFunctionMode):
     def _hollow(self, patch: Patch, like: Tensor, handle: Tensor | None = None) -> Tensor:
         """Return the tensor that the network holds for a patch."""
         if handle is None:
-            nothing = torch.full((), float("nan"), dtype=patch.crop.dtype, device=patch.crop.device)
-            handle = nothing.expand(self._rows, *like.shape[1:])
+            dtype = patch.crop.dtype
+            if dtype not in self._nothing:
+                self._nothing[dtype] = patch.crop.new_full((), float("nan"))
+            handle = self._nothing[dtype].expand(self._rows, *like.shape[1:])
         self._known.note(handle, patch)
         return handle
 
@@ -127,16 +128,16 @@ class Local(TorchFunctionMode):
             return entry.function(*args, **kwargs)
         if name in ("stride", "is_contiguous"):
             return entry.out
-        out = self._whole(entry.function, args, kwargs, written=writes(entry.function, kwargs))
+        out = self._whole(entry, args, kwargs)
         if not isinstance(out, _PLAIN) or out != entry.out:
             raise CannotCut(f"the network looks at values ({name})")
         return out
 
-    def _whole(self, function: Any, args: Any, kwargs: Any, *, written: bool) -> Any:
+    def _whole(self, entry: Entry, args: Any, kwargs: Any) -> Any:
         """Run an operation on whole maps."""
         grown = [self._made_whole(value) for value in args]
-        out = function(*grown, **{name: self._made_whole(value) for name, value in kwargs.items()})
-        for tensor in tensors((out, *grown[:1]) if written else (out,)):
+        out = entry.function(*grown, **{name: self._made_whole(value) for name, value in kwargs.items()})
+        for tensor in tensors((out, *grown[:1]) if entry.written else (out,)):
             self._known.note(tensor, WHOLE)
         return out
 
@@ -150,29 +151,26 @@ class Local(TorchFunctionMode):
             self._known.note(value, known)
         return known if isinstance(known, Tensor) else value
 
-    def _patch(self, entry: Entry, args: Any, kwargs: Any, seen: list[Patch], *, written: bool) -> Patch | None:
+    def _patch(self, entry: Entry, args: Any, kwargs: Any, seen: list[Patch]) -> Patch | None:
         """Return the patch of what an operation gives; None where it is not followed."""
-        function, kind = entry.function, kind_of(entry.function)
-        if written:
-            if self._known.of(args[0]) is None:
-                return None
-            function, kwargs = (
-                out_of_place(function),
-                {name: value for name, value in kwargs.items() if name != "inplace"},
-            )
-        operation = Operation(kind, function, args, kwargs)
         first = self._known.of(args[0]) if args else None
-        if kind in TOGETHER:
+        function = entry.function
+        if entry.written:
+            if first is None:
+                return None
+            function, kwargs = out_of_place(function), {key: value for key, value in kwargs.items() if key != "inplace"}
+        operation = Operation(entry.kind, function, args, kwargs)
+        if entry.kind in TOGETHER:
             return self._together(operation, entry.out, seen)
         if first is None or len(seen) > 1:
             return None
-        rule = _RULES.get(kind)
-        return rule(operation, entry.out, first) if rule else self._slid(operation, entry, first)
+        rule = _RULES.get(entry.kind)
+        return rule(operation, entry.out, first) if rule else self._slid(entry, first)
 
-    def _slid(self, operation: Operation, entry: Entry, patch: Patch) -> Patch | None:
+    def _slid(self, entry: Entry, patch: Patch) -> Patch | None:
         """Convolution and pool: the outputs that see the patch, from the inputs that they see."""
-        slide = sliding(operation) if patch.axes == (2, 3) and patch.base.dim() == 4 else None
-        if slide is None:
+        slide = entry.slide
+        if slide is None or patch.axes != (2, 3) or patch.base.dim() != 4:
             return None
         if slide.cellwise:
             return Patch(entry.out, patch.axes, patch.at, slide.run(patch.crop))
@@ -198,29 +196,35 @@ class Local(TorchFunctionMode):
         at = around([patch.at for patch in seen], bounds)
         if len(seen) > 1 and at.area > self._share * bounds[0] * bounds[1]:
             return None
-        given = [self._cut(value, at, axes, out.dim()) for value in (operation.args[0] if joins else operation.args)]
-        if any(value is None for value in given):
+        given = operation.args[0] if joins else operation.args
+        if not all(
+            _even(value, out.dim()) for value in tensors(given, operation.kwargs) if self._known.of(value) is None
+        ):
             return None
-        args = [given, *operation.args[1:]] if joins else given
-        return Patch(out, axes, at, operation.function(*args, **operation.kwargs))
 
-    def _cut(self, value: Any, at: Rectangles, axes: Pair, dim: int) -> Any:
-        """Return the part of an operand that rectangles see; None where its rows may differ outside of them."""
-        if not isinstance(value, Tensor) or value.dim() == 0:
-            return value
-        known = self._known.of(value)
-        if known is not None:
-            return known.read(at)
-        value = value.reshape((1,) * (dim - value.dim()) + value.shape)
-        if len(value) > 1:
-            return None
-        sizes = [value.shape[axis] for axis in axes]
-        if sizes == [1, 1]:
-            return value
-        for axis, size, length in zip(axes, sizes, at.size, strict=True):
-            if size == 1:
-                value = value.expand(*(length if one == axis else -1 for one in range(dim)))
-        return at.cut_from(value, axes)
+        def cut(value: Any) -> Any:
+            if not isinstance(value, Tensor) or value.dim() == 0:
+                return value
+            known = self._known.of(value)
+            return _cut(value, at, axes, out) if known is None else known.read(at)
+
+        args = [cut(value) for value in given]
+        kwargs = {name: cut(value) for name, value in operation.kwargs.items()}
+        return Patch(out, axes, at, operation.function(*([args, *operation.args[1:]] if joins else args), **kwargs))
+
+
+def _even(value: Tensor, dim: int) -> bool:
+    """Say whether an operand that no patch is known of is the same for all rows."""
+    return value.dim() < dim or len(value) == 1
+
+
+def _cut(value: Tensor, at: Rectangles, axes: Pair, out: Tensor) -> Tensor:
+    """Return the part of such an operand that rectangles see."""
+    value = value.reshape((1,) * (out.dim() - value.dim()) + value.shape)
+    if all(value.shape[axis] == 1 for axis in axes):
+        return value
+    sizes = [out.shape[axis] if axis in axes else -1 for axis in range(out.dim())]
+    return at.cut_from(value.expand(sizes), axes)
 
 
 def _share_memory(base: Tensor, bordered: Tensor, border: Pair) -> None:
@@ -229,8 +233,12 @@ def _share_memory(base: Tensor, bordered: Tensor, border: Pair) -> None:
 
 
 def _alone(operation: Operation, out: Tensor, patch: Patch) -> Patch | None:
+    """Cell by cell; what else it takes must be of the channels, on axis 1, or a number."""
+    of_channels = operation.kind in ("batch norm", "prelu")
     training = operation.argument({"batch norm": 5, "dropout": 2}.get(operation.kind, 99), "training", default=False)
-    if training or (operation.kind in ("batch norm", "prelu") and 1 in patch.axes):
+    if training or (
+        1 in patch.axes if of_channels else next(tensors(operation.args[1:], operation.kwargs), None) is not None
+    ):
         return None
     return Patch(out, patch.axes, patch.at, operation.on(patch.crop))
 

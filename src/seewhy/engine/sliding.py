@@ -77,7 +77,7 @@ class Sliding:
 
 def sliding(operation: Operation) -> Sliding | None:
     """Return how an operation slides over its input; None where it does not, or in a way that is not followed."""
-    make = _SLIDING.get(operation.function.__name__)
+    make = _SLIDING.get(getattr(operation.function, "__name__", ""))
     return make(operation) if make else None
 
 

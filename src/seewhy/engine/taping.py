@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from seewhy.core.rules import Operation
 from seewhy.engine.operations import kind_of, tensors, writes
 from seewhy.engine.replay import CannotCut
-from seewhy.engine.sliding import sliding
+from seewhy.engine.sliding import Sliding, sliding
 
 _SQUASHING = ["sigmoid", "tanh", "hardsigmoid", "softsign", "logsigmoid", "relu6", "clamp"]
 _RECTIFYING = ["relu", "silu", "gelu", "hardswish", "elu", "selu", "celu", "leaky_relu", "prelu", "mish", "softplus"]
@@ -29,6 +29,9 @@ class Entry:
 
     Attributes:
         function: which one.
+        kind: of operation.
+        written: it writes into its first argument.
+        slide: how it slides over its input, where it does.
         out: what it gave: a tensor (without numbers where nobody reads them), or anything else.
         same: it gave its first argument.
         read: something may read the numbers around a patch.
@@ -36,10 +39,24 @@ class Entry:
     """
 
     function: Any
-    out: Any
-    same: bool
+    kind: str
+    written: bool
+    slide: Sliding | None
+    out: Any = None
+    same: bool = False
     read: bool = False
     bordered: Tensor | None = None
+
+    @classmethod
+    def of(cls, function: Any, args: Any, kwargs: Mapping[str, Any]) -> "Entry":
+        """Return what is known of an operation before it runs."""
+        kind = kind_of(function)
+        return cls(function, kind, writes(function, kwargs), sliding(Operation(kind, function, args, kwargs)))
+
+    @property
+    def alone(self) -> bool:
+        """It treats each cell for itself."""
+        return self.kind in ALONE or (self.slide is not None and self.slide.cellwise)
 
 
 class Reference(TorchFunctionMode):
@@ -58,11 +75,11 @@ class Reference(TorchFunctionMode):
     def __init__(self, run: Callable[[Tensor, TorchFunctionMode], Tensor], image: Float[Tensor, "1 c h w"]) -> None:
         super().__init__()
         self.image, self.entries = image, list[Entry]()
-        self._makers: dict[int, Entry] = {}
+        self._makers: dict[int, Entry | None] = {}
         self._sharing: dict[int, set[int]] = {}
         self._alive: list[Tensor] = []
         given = image.clone(memory_format=torch.preserve_format)
-        self._keep(given, Entry(None, None, same=False))
+        self._keep(given, None)
         self._read([run(given, self)])
         for entry in self.entries:
             if isinstance(entry.out, Tensor) and not entry.read:
@@ -71,18 +88,16 @@ class Reference(TorchFunctionMode):
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        given = list(tensors(args, kwargs))
-        if kind_of(function) not in ALONE and not _cellwise(function, args, kwargs):
-            self._read(given)
-        written = writes(function, kwargs)
-        if written:
+        entry = Entry.of(function, args, kwargs)
+        if not entry.alone:
+            self._read(list(tensors(args, kwargs)))
+        if entry.written:
             self._before_writing(args, kwargs)
-        out = function(*args, **kwargs)
-        same = bool(args) and out is args[0]
-        entry = Entry(function, out, same)
+        entry.out = out = function(*args, **kwargs)
+        entry.same = bool(args) and out is args[0]
         self.entries.append(entry)
         for made in tensors((out,)):
-            if written or id(made) not in self._makers:
+            if entry.written or id(made) not in self._makers:
                 self._keep(made, entry)
         return out
 
@@ -97,30 +112,25 @@ class Reference(TorchFunctionMode):
         }
         return sum(storages.values())
 
-    def _keep(self, made: Tensor, entry: Entry) -> None:
+    def _keep(self, made: Tensor, entry: Entry | None) -> None:
         self._makers[id(made)] = entry
         self._alive.append(made)  # as long as the pass lasts, so that neither names nor places in memory are used again
         self._sharing.setdefault(made.untyped_storage().data_ptr(), set()).add(id(made))
 
     def _read(self, given: list[Tensor]) -> None:
         for tensor in given:
-            if id(tensor) in self._makers:
-                self._makers[id(tensor)].read = True
+            entry = self._makers.get(id(tensor))
+            if entry is not None:
+                entry.read = True
 
     def _before_writing(self, args: Any, kwargs: Mapping[str, Any]) -> None:
         """Copy what the tape holds of a tensor that is about to change."""
         if isinstance(kwargs.get("out"), Tensor):
             raise CannotCut("an operation writes into a tensor that it is given")
-        entry = self._makers.get(id(args[0]))
-        if entry is None:
+        if id(args[0]) not in self._makers:
             return
         if len(self._sharing[args[0].untyped_storage().data_ptr()]) > 1:
             raise CannotCut("an operation writes into a part of a tensor")
-        if isinstance(entry.out, Tensor):
+        entry = self._makers[id(args[0])]
+        if entry is not None and isinstance(entry.out, Tensor):
             entry.out = args[0].clone(memory_format=torch.preserve_format) if entry.read else args[0].to("meta")
-
-
-def _cellwise(function: Any, args: Any, kwargs: Any) -> bool:
-    """Say whether an operation is a convolution of one pixel, which reads nothing around a patch."""
-    found = sliding(Operation("", function, args, kwargs))
-    return found is not None and found.cellwise
