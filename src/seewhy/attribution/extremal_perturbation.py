@@ -13,7 +13,6 @@ from seewhy.core.perturbing import PerturbationMethod
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
 from seewhy.errors import ConfigError
-from seewhy.ops.channels import ratio
 from seewhy.ops.filters import resize
 from seewhy.ops.learned_masks import area_loss, cells_of, max_spread
 
@@ -55,7 +54,7 @@ class ExtremalPerturbation(PerturbationMethod):
     """
 
     areas: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4)
-    steps: int = 200
+    steps: int = 100
     cells: int = 32
     width: float = 0.09
     strictness: float = 300.0
@@ -122,7 +121,7 @@ class ExtremalPerturbation(PerturbationMethod):
         )
         masks = torch.stack([self._mask(one, size).clamp(0, 1) for one in cells])  # (m, b, *spatial)
         scores = torch.stack(list(probe.masked(masks, fill)))
-        return Attribution(masks.mean(dim=0), figures=self._figures(ratio(scores - floor, height), masks))
+        return Attribution(masks.mean(dim=0), figures=self._figures((scores - floor) / span, masks))
 
     def _mask(self, cells: Float[Tensor, "b *cells"], size: tuple[int, ...]) -> Float[Tensor, "b *spatial"]:
         """Return smooth masks of the size of the picture."""

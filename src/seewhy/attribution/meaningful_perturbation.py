@@ -13,7 +13,6 @@ from seewhy.core.perturbing import PerturbationMethod
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
 from seewhy.errors import ConfigError
-from seewhy.ops.channels import ratio
 from seewhy.ops.learned_masks import cells_of, gauss_enlarged, variation
 
 
@@ -34,7 +33,7 @@ class MeaningfulPerturbation(PerturbationMethod):
         sparsity: what hiding the whole picture costs; at 1 a region is hidden if it holds more of the score than of the area.
         smoothness: what edges cost.
         power: of the edge's height; 3 forbids steep edges and hardly minds gentle ones.
-        jitter: greatest shift, in pixels.
+        jitter: greatest shift, as a share of the shorter side; the authors' 4 pixels of 224.
         rate: how far a step goes, about.
         fill: what is shown where something is hidden: "black", "white", "zero", "mean", "blur", "noise", or an image (c, *spatial) as
             the network takes it.
@@ -59,7 +58,7 @@ class MeaningfulPerturbation(PerturbationMethod):
     sparsity: float = 1.0
     smoothness: float = 1.0
     power: float = 3.0
-    jitter: int = 4
+    jitter: float = 0.018
     rate: float = 0.1
 
     key = "meaningful-perturbation"
@@ -99,7 +98,7 @@ class MeaningfulPerturbation(PerturbationMethod):
         height = probe.score() - floor
         span = height.abs().where(height != 0, 1)
         size = tuple(images.shape[2:])
-        shifts = torch.randint(self.jitter + 1, (self.steps, len(size)), generator=probe.generator())
+        shifts = torch.randint(round(self.jitter * min(size)) + 1, (self.steps, len(size)), generator=probe.generator())
 
         def shown(masks: Float[Tensor, "1 b *cells"], step: int) -> Float[Tensor, "1 b c *spatial"]:
             drawn = gauss_enlarged(masks[0], size, self.blur)[:, None]
@@ -120,7 +119,7 @@ class MeaningfulPerturbation(PerturbationMethod):
             rate=self.rate,
         )[0]
         mask = gauss_enlarged(masks, size, self.blur).clamp(0, 1)
-        left = ratio(next(probe.masked([mask], fill)) - floor, height)
+        left = (next(probe.masked([mask], fill)) - floor) / span
         return Attribution(1 - mask, figures={"share of the score left": left})
 
 

@@ -1,6 +1,6 @@
 """ViT-CX: masks from what the patch embeddings have in common, weighed by their effect on the score."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -24,8 +24,8 @@ from seewhy.ops.filters import resize
 class ViTCX(PerturbationMethod):
     """Join alike channels of a layer into masks, show the image through each, and weigh the masks by what the score gains.
 
-    map = sum_i s_i M_i / sum_i M_i, with s_i = score(image seen through M_i) - score(fill). The masks M_i are sums of the channels of a
-    cluster, each channel scaled to 0..1 before and each mask after, enlarged to the input. Dividing by the coverage keeps places
+    map = sum_i s_i M_i / sum_i M_i - mean_i s_i, with s_i the score of the image seen through M_i. The masks M_i are sums of the channels
+    of a cluster, each channel scaled to 0..1 before and each mask after, enlarged to the input. Dividing by the coverage keeps places
     that many masks show from being bright for that alone.
 
     Args:
@@ -36,14 +36,14 @@ class ViTCX(PerturbationMethod):
         budget: the most that may be spent; the largest clusters come first.
 
     Returns:
-        Heatmap (b, *spatial) at the input's resolution, in units of the score; positive speaks for the target. How many masks there
-        were is reported as a figure.
+        Heatmap (b, *spatial) at the input's resolution, in units of the score; positive where masks that show the place score above
+        the mean of all masks. How many masks there were is reported as a figure.
 
     Limits: as coarse as the layer's grid. A part of the object that no channel sets apart from its surroundings is not set apart here.
         What is hidden is painted over, and the fill may say something of its own.
     Source: Xie et al. 2023, ViT-CX: Causal Explanation of Vision Transformers, IJCAI, arXiv 2211.03064, section 4. Differs in: the score
-        is the target's own, less that of the fill, which stands for the authors' picture of noise; one plain fill in place of noise; any
-        network with a layer that has a grid will do, also a convolutional one.
+        is the target's own, and the mean over the masks is taken off, which the score of an empty picture drops out of; a plain fill in
+        place of noise; any network with a layer that has a grid will do, also a convolutional one.
     """
 
     fill: str | Array = "zero"
@@ -80,20 +80,18 @@ class ViTCX(PerturbationMethod):
         """Return the map of one image, and the number of its masks."""
         size, fill = tuple(probe.inputs.shape[2:]), self.hidden(probe)
         small = cluster_masks(probe.trace().activation[self.layer][0], self.distance)  # (m, *grid)
-        hidden = next(probe.scores([fill]))  # (1,)
-        scores = [score - hidden for score in probe.masked(self._enlarged(small, size), fill)]
-        if not scores:
-            return torch.zeros_like(probe.inputs[:, 0]), hidden.new_zeros(1)
-        weights = torch.stack(scores)  # (m, 1)
+        scores = list(probe.masked(self._enlarged(self.affordable(small), size), fill))
         total = coverage = torch.zeros_like(probe.inputs[:, 0])
-        for weight, mask in zip(weights, self._enlarged(small[: len(weights)], size), strict=True):
-            total, coverage = total + weight * mask, coverage + mask
-        return ratio(total, coverage), hidden.new_tensor([len(weights)])
+        if scores:
+            gains = torch.cat(scores) - torch.cat(scores).mean()
+            for gain, mask in zip(gains, self._enlarged(small[: len(gains)], size), strict=True):
+                total, coverage = total + gain * mask, coverage + mask
+        return ratio(total, coverage), total.new_tensor([len(scores)])
 
     def _enlarged(
-        self, masks: Float[Tensor, "m *grid"], size: tuple[int, ...]
+        self, masks: Iterable[Float[Tensor, "*grid"]], size: tuple[int, ...]
     ) -> Iterator[Float[Tensor, "1 *spatial"]]:
-        return (resize(mask[None], size) for mask in self.affordable(masks))
+        return (resize(mask[None], size) for mask in masks)
 
 
 def cluster_masks(channels: Float[Tensor, "c *grid"], distance: float) -> Float[Tensor, "m *grid"]:
