@@ -8,19 +8,26 @@ from pathlib import Path
 import seewhy
 
 PATH = Path(__file__).parent / "reference" / "methods.md"
-FAMILIES = {"cam": "The CAM family", "gradient": "The gradient family", "control": "Controls"}
+FAMILIES = {
+    "cam": "The CAM family",
+    "gradient": "The gradient family",
+    "perturbation": "The perturbation family",
+    "propagation": "The propagation family",
+    "attention": "The attention family",
+    "control": "Controls",
+}
 
 
 def reference() -> str:
     """Return the reference of all methods as Markdown."""
     methods = seewhy.methods()
     lines = ["# Methods", "", "Made from the registry by `python docs/make_reference.py`; do not edit.", ""]
-    lines += ["| key | signed | grid of the | adds up | cost |", "|---|---|---|---|---|"]
+    lines += ["| key | asks for | signed | grid of the | adds up | cost |", "|---|---|---|---|---|---|"]
     for key in sorted(methods):
         found = methods[key]
-        cost = found().cost() or "depends on the image"
+        cost = found().cost() or "depends on network or image"
         lines.append(
-            f"| [{key}](#{key}) | {_word(found.signed)} | {found.resolution} | {_word(found.complete)} | {cost} |"
+            f"| [{key}](#{key}) | {found.access} | {_word(found.signed)} | {found.resolution} | {_word(found.complete)} | {cost} |"
         )
     for family, title in FAMILIES.items():
         lines += ["", f"## {title}"]
@@ -34,6 +41,7 @@ def _section(key: str, method: type[seewhy.Method]) -> list[str]:
     settings = [f"`{field.name}={field.default!r}`" for field in fields(method)]  # type: ignore[arg-type]
     about = [
         f"**{method.title}**, {method.source}.",
+        f"Good at: {method.merit}. Misleads: {method.caution}.",
         f"Settings: {', '.join(settings) or 'none'}. Values in {method.map_unit.format(unit='units of the score')}.",
     ]
     return ["", f"### {key}", "", " ".join(about), *_markdown(cleandoc(method.__doc__ or ""))]
