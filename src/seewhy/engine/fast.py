@@ -23,6 +23,9 @@ Profile = Literal["exact", "fast"]
 FIDELITY = 0.99
 """The least cosine between a map and the exact one with which a faster way to run the network is used."""
 
+TRIED = 2
+"""Images, at most, on which a faster way is tried."""
+
 SHORT = 64
 """Samples or channels with which methods that take many are tried."""
 
@@ -54,7 +57,7 @@ class Choice:
 
     Attributes:
         network: what runs.
-        cosine: between its map of the image that was tried and the exact one.
+        cosine: the least between its maps of the images that were tried and the exact ones.
         words: what runs and why, for people.
     """
 
@@ -66,8 +69,8 @@ class Choice:
 class Fast:
     """Chooses for each method, with its settings, for each kind of question and size of the input, the fastest network that gives the same maps.
 
-    The first image is explained by the network as it is, then in bfloat16 with batch norms merged, then with the norms merged alone. The
-    first of these whose maps have a cosine of at least `fidelity` to the exact ones is used from then on, and its map of that image is kept.
+    The first image, or two, is explained by the network as it is, then in bfloat16 with batch norms merged, then with the norms merged alone. The
+    first of these whose maps have a cosine of at least `fidelity` to the exact ones is used from then on, and its maps of those images are kept.
     Methods with many samples or channels are tried with few of them.
 
     Args:
@@ -107,11 +110,12 @@ class Fast:
             key = (method, tuple(inputs.shape[1:]), kind)
             with self._lock:  # another thread waits for the choice, and does not try again
                 if key not in self._choices:
-                    self._choices[key], head = self._tried(explain, inputs[:1], method, watched)
+                    self._choices[key], head = self._tried(explain, inputs[:TRIED], method, watched)
                     parts[method] += [head] if head else []
                 chosen[method] = self._choices[key]
-        for network, start in dict.fromkeys((chosen[method].network, len(parts[method])) for method in chosen):
-            group = [method for method in chosen if (chosen[method].network, len(parts[method])) == (network, start)]
+        todo = {method: (chosen[method].network, sum(len(part[0]) for part in parts[method])) for method in chosen}
+        for network, start in dict.fromkeys(todo.values()):
+            group = [method for method, here in todo.items() if here == (network, start)]
             made = explain(network, slice(start, len(inputs)), group) if start < len(inputs) else []
             for place, method in enumerate(group):
                 parts[method] += [[row[place] for row in made]] if made else []
@@ -123,18 +127,19 @@ class Fast:
         return [self._marked(joined(of_target), choice) for of_target in zip(*parts, strict=True)]
 
     def _tried(
-        self, explain: Explain, image: Float[Tensor, "1 c *spatial"], method: Method, watched: frozenset[str]
+        self, explain: Explain, images: Float[Tensor, "b c *spatial"], method: Method, watched: frozenset[str]
     ) -> tuple[Choice, list[Explanation]]:
-        """Choose for a method that was not asked before; return also what it found for the first image, if all of it ran."""
+        """Choose for a method that was not asked before; return also what it found for the first images, if all of it ran."""
+        rows = slice(0, len(images))
         tried = shortened(method) if self._possible else method
         try:
-            wanted = [row[0] for row in explain(self._exact, slice(0, 1), [tried])]
+            wanted = [row[0] for row in explain(self._exact, rows, [tried])]
         except SeewhyError:
             if tried == method:
                 raise
             tried = method
-            wanted = [row[0] for row in explain(self._exact, slice(0, 1), [method])]
-        choice, found = self._chosen(explain, tried, wanted, self._candidates(image, method.needs().layers | watched))
+            wanted = [row[0] for row in explain(self._exact, rows, [method])]
+        choice, found = self._chosen(explain, tried, wanted, self._candidates(images, method.needs().layers | watched))
         if tried == method:
             return choice, found
         return replace(choice, words=f"{choice.words} (tried with {_changes(tried, method)})"), []
@@ -143,19 +148,20 @@ class Fast:
         self, explain: Explain, method: Method, wanted: list[Explanation], candidates: Iterator[tuple[str, Network]]
     ) -> tuple[Choice, list[Explanation]]:
         """Try the candidates, fastest first; return the first that is close enough, with its explanations, else the exact ones."""
-        name = f"exact map of {wanted[0].samples[0].name or 'the first image'}"
+        name = f"exact map of {' and '.join(sample.name or 'an image' for sample in wanted[0].samples)}"
+        rows = slice(0, len(wanted[0]))
         refused = []
         for words, network in candidates:
             try:
-                found = [row[0] for row in explain(network, slice(0, 1), [method])]
+                found = [row[0] for row in explain(network, rows, [method])]
             except SeewhyError as error:
                 refused.append(f"{words} ({error})")
                 continue
             cosine = min(map(fidelity, found, wanted))
             if cosine >= self._fidelity:
                 why = f"; refused: {', '.join(refused)}" if refused else ""
-                return Choice(network, cosine, f"fast profile: {words}, cosine {cosine:.4f} to the {name}{why}"), found
-            refused.append(f"{words} (cosine {cosine:.4f} to the {name}, {self._fidelity:g} is wanted)")
+                return Choice(network, cosine, f"fast profile: {words}, cosine {cosine:.6g} to the {name}{why}"), found
+            refused.append(f"{words} (cosine {cosine:.6g} to the {name}, {self._fidelity} is wanted)")
         why = f"refused: {', '.join(refused)}" if refused else "nothing about it can be made faster"
         return Choice(self._exact, 1.0, f"fast profile: the network as it is; {why}"), wanted
 
@@ -165,13 +171,13 @@ class Fast:
         return self._exact.own and not is_black_box(self._exact.module)
 
     def _candidates(
-        self, image: Float[Tensor, "1 c *spatial"], watched: frozenset[str]
+        self, images: Float[Tensor, "b c *spatial"], watched: frozenset[str]
     ) -> Iterator[tuple[str, Network]]:
         """Yield the ways to run the network, with their names, the fastest first; only one that is asked for is built."""
         exact = self._exact
         if not self._possible:
             return
-        merged = exact.merged(image, watched)
+        merged = exact.merged(images, watched)
         norms = merged is not exact
         halves = any(weight.dtype in (torch.float32, torch.float64) for weight in exact.module.parameters())
         if halves:
@@ -228,11 +234,13 @@ def _changes(first: Method, second: Method) -> str:
 
 
 def fidelity(found: Explanation, wanted: Explanation) -> float:
-    """Return the cosine between two maps of one image: 1 where both are zero, 0 where one is, or where another target came out."""
+    """Return the least cosine between two maps of an image: 1 where both are zero, 0 where one is, or where another class came out."""
     if found.targets != wanted.targets or found.heatmap.shape != wanted.heatmap.shape:
         return 0.0
-    a, b = found.heatmap.double().flatten(), wanted.heatmap.double().flatten()
-    lengths = float(a.norm() * b.norm())
-    if lengths == 0:
-        return float(not a.any() and not b.any())
-    return float((a @ b).clamp(-lengths, lengths)) / lengths
+    a, b = (made.heatmap.double().flatten(1) for made in (found, wanted))
+    lengths = a.norm(dim=1) * b.norm(dim=1)
+    both_zero = ~a.any(dim=1) & ~b.any(dim=1)
+    cosines = torch.where(
+        lengths > 0, (a * b).sum(dim=1) / lengths.clamp_min(torch.finfo(a.dtype).tiny), both_zero.double()
+    )
+    return float(cosines.min().clamp(-1, 1))

@@ -45,8 +45,8 @@ class Session:
         device: where to run; where the weights are, if None.
         seed: of everything that is drawn at random; the same seed gives the same maps.
         rows: rows per pass; measured if None.
-        profile: "exact" runs the network as it is. "fast" runs it in bfloat16 and with merged norms for those methods whose map of the first
-            image then stays the same, which is tried once for each method, kind of target and size of input.
+        profile: "exact" runs the network as it is. "fast" runs it in bfloat16 and with merged norms for those methods whose maps of the first
+            images then stay the same, which is tried once for each method, kind of target and size of input.
         fidelity: for "fast": the least cosine to the exact map.
         progress: is told, while a method works, its key, the passes so far and the passes expected (None where that is not known).
     """
