@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -36,7 +36,7 @@ class PerturbationMethod(Method):
     budget: Budget = None
 
     family: ClassVar = "perturbation"
-    access: ClassVar = "answers"
+    access: ClassVar[Literal["answers", "layers", "gradients"]] = "answers"
     resolution: ClassVar = "input"
 
     def __post_init__(self) -> None:
