@@ -20,7 +20,7 @@ from seewhy.core.rules import Operation
 from seewhy.engine.operations import out_of_place, tensors
 from seewhy.engine.patches import Pair, Patch, Rectangles, around
 from seewhy.engine.replay import CannotCut
-from seewhy.engine.taping import ALONE, Entry, Reference
+from seewhy.engine.taping import ALONE, FACTS, Entry, Reference
 
 SHARE = 0.7
 """The part of a map from which on the whole of it is computed."""
@@ -33,9 +33,6 @@ JOINS = frozenset(["cat", "concat", "concatenate"])
 
 MOVED = frozenset(["permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims"])
 """Operations that only change the order of the axes."""
-
-FACTS = frozenset(["__get__", "size", "dim", "ndimension", "numel", "__len__", "is_floating_point", "is_complex"])
-"""Questions about shape and kind, which a hollow tensor answers as the real one would."""
 
 WHOLE = object()
 """Known of a tensor that holds whole maps, whose rows may differ anywhere."""
@@ -88,7 +85,12 @@ class Local(TorchFunctionMode):
         self.images = self._hollow(Patch(reference.image, (2, 3), at, crop), reference.image)
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs, entry = kwargs or {}, next(self._entries, None)
+        kwargs = kwargs or {}
+        if getattr(function, "__name__", "") in FACTS:
+            out = function(*args, **kwargs)
+            if not isinstance(out, Tensor):
+                return out
+        entry = next(self._entries, None)
         if entry is None or entry.function != function:
             raise CannotCut(f"the network goes another way at {getattr(function, '__name__', function)}")
         seen = [known for tensor in tensors(args, kwargs) if (known := self._known.of(tensor)) is not None]
@@ -96,7 +98,7 @@ class Local(TorchFunctionMode):
             return function(*args, **kwargs)
         if entry.same and not entry.written:
             return args[0]
-        if not isinstance(entry.out, (Tensor, tuple, list)) or isinstance(entry.out, torch.Size):
+        if entry.plain:
             return self._fact(entry, args, kwargs)
         if isinstance(entry.out, Tensor) and all(isinstance(known, Patch) for known in seen):
             patch = self._patch(entry, args, kwargs, seen)
@@ -122,10 +124,8 @@ class Local(TorchFunctionMode):
         return handle
 
     def _fact(self, entry: Entry, args: Any, kwargs: Any) -> Any:
-        """Answer a question whose answer is no tensor."""
+        """Answer a question about values, or one whose answer a hollow tensor does not know."""
         name = getattr(entry.function, "__name__", "")
-        if name in FACTS or isinstance(entry.out, (torch.Size, torch.dtype, torch.device)):
-            return entry.function(*args, **kwargs)
         if name in ("stride", "is_contiguous"):
             return entry.out
         out = self._whole(entry, args, kwargs)

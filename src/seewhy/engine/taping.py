@@ -22,6 +22,9 @@ _KEEPING = ["dropout", "contiguous", "clone", "detach", "to", "float", "double",
 ALONE = frozenset([*_SQUASHING, *_RECTIFYING, *_ARITHMETIC, *_KEEPING, "batch norm"])
 """Operations on the cells of one map, each cell for itself; nothing around a patch is read."""
 
+FACTS = frozenset(["__get__", "size", "dim", "ndimension", "numel", "__len__", "is_floating_point", "is_complex"])
+"""Questions about shape and kind, which a hollow tensor answers as the real one would; what is no tensor is not put on tape."""
+
 
 @dataclass(eq=False)
 class Entry:
@@ -34,6 +37,7 @@ class Entry:
         slide: how it slides over its input, where it does.
         out: what it gave: a tensor (without numbers where nobody reads them), or anything else.
         same: it gave its first argument.
+        plain: it gave no tensor.
         read: something may read the numbers around a patch.
         bordered: what it takes, with a border around; made when first wanted.
     """
@@ -44,6 +48,7 @@ class Entry:
     slide: Sliding | None
     out: Any = None
     same: bool = False
+    plain: bool = False
     read: bool = False
     bordered: Tensor | None = None
 
@@ -88,6 +93,10 @@ class Reference(TorchFunctionMode):
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if getattr(function, "__name__", "") in FACTS:
+            out = function(*args, **kwargs)
+            if not isinstance(out, Tensor):
+                return out
         entry = Entry.of(function, args, kwargs)
         if not entry.alone:
             self._read(list(tensors(args, kwargs)))
@@ -96,7 +105,9 @@ class Reference(TorchFunctionMode):
         entry.out = out = function(*args, **kwargs)
         entry.same = bool(args) and out is args[0]
         self.entries.append(entry)
-        for made in tensors((out,)):
+        results = list(tensors((out,)))
+        entry.plain = not results
+        for made in results:
             if entry.written or id(made) not in self._makers:
                 self._keep(made, entry)
         return out
