@@ -10,16 +10,16 @@ from torch import Tensor
 import seewhy
 
 
-def by_hand(network, images: Tensor, fill: Tensor, starts, window: tuple[int, int], target: int = 1) -> Tensor:
+def by_hand(network, images: Tensor, fill: Tensor, starts, window: tuple[int, int]) -> Tensor:
     """Return the mean fall of the score over the windows that cover a pixel, one window after the other."""
     fallen, times = torch.zeros(len(images), *images.shape[2:]).double(), torch.zeros(images.shape[2:]).double()
     with torch.no_grad():
-        score = network(images)[:, target]
+        score = network(images)[:, 1]
         for top, left in product(*starts):
             rows, columns = slice(top, top + window[0]), slice(left, left + window[1])
             covered = images.clone()
             covered[:, :, rows, columns] = fill.expand_as(images)[:, :, rows, columns]
-            fallen[:, rows, columns] += (score - network(covered)[:, target])[:, None, None]
+            fallen[:, rows, columns] += (score - network(covered)[:, 1])[:, None, None]
             times[rows, columns] += 1
     return fallen / times
 

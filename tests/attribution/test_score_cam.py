@@ -99,8 +99,8 @@ def test_masks_are_made_one_by_one(cnn, images, monkeypatch):
 def test_the_cost_on_a_network_is_known_beforehand(cnn, images):
     session = seewhy.Session(seewhy.Model(cnn, mean=0.0, std=1.0))
     for settings, count in (({}, 8), ({"channels": 3}, 3), ({"channels": 99}, 8), ({"layer": "stem"}, 6)):
-        settings = {"layer": "down"} | settings
-        assert session.cost_of(seewhy.method("score-cam", **settings), images) == seewhy.Cost(1 + count)
+        method = seewhy.method("score-cam", **({"layer": "down"} | settings))
+        assert session.cost_of(method, images) == seewhy.Cost(1 + count)
 
 
 def test_a_bad_setting(cnn, images):
