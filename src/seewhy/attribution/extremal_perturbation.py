@@ -107,7 +107,8 @@ class ExtremalPerturbation(PerturbationMethod):
 
         def penalty(cells: Float[Tensor, "m b *cells"], step: int) -> Float[Tensor, ""]:
             drawn = self._mask(cells.flatten(0, 1), size)
-            return self.strictness * RAMP ** ((step + 1) / self.steps - 1) * area_loss(drawn, areas).sum()
+            strictness = self.strictness * float(RAMP ** ((step + 1) / self.steps - 1))
+            return strictness * area_loss(drawn, areas).sum()
 
         start = torch.full((count, len(images), *cells_of(size, self.cells)), 0.5).to(images)
         cells = learn(
