@@ -94,3 +94,37 @@ def test_no_edge_is_sharper_than_a_hill(cnn, images):
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(seewhy.ConfigError, match="extremal-perturbation wants"):
         seewhy.method("extremal-perturbation", **settings)
+
+
+def test_the_search_written_out_in_plain_torch(cnn, images):
+    """Masks, both losses, the growing constraint and Adam, with autograd through the network itself."""
+    reach = torch.exp(-((torch.arange(8.0)[:, None] - torch.arange(8.0)) ** 2) / (2 * 1.6**2)).double()
+    wanted = torch.zeros(64, dtype=torch.float64)
+    wanted[64 - 19 :] = 1  # 0.3 of 64 places
+
+    def smooth(values):
+        weights = torch.exp(values / 0.05)
+        return (values * weights).sum(dim=-1) / weights.sum(dim=-1)
+
+    def spread(cells):
+        rows = smooth(reach[None, :, None, :] * cells.transpose(1, 2)[:, None])  # (b, u, j)
+        return smooth(reach * rows[:, :, None])
+
+    def kept(masks):
+        whole, nothing = cnn(images)[:, 1].detach(), cnn(0 * images)[:, 1].detach()
+        return (cnn(images * masks[:, None])[:, 1] - nothing) / (whole - nothing).abs()
+
+    cells = torch.full((3, 8, 8), 0.5, dtype=torch.float64, requires_grad=True)
+    adam = torch.optim.Adam([cells], lr=0.05)
+    for step in range(25):
+        masks = spread(cells)
+        off = (masks.flatten(1).sort(dim=1).values - wanted).square().mean(dim=1)
+        adam.zero_grad()
+        (300 * 1000 ** ((step + 1) / 25 - 1) * off - kept(masks)).sum().backward()
+        adam.step()
+        cells.data.clamp_(0, 1)
+    settings = {"areas": (0.3,), "steps": 25, "fill": "zero", "width": 0.2}
+    found = explained(cnn, images, "extremal-perturbation", **settings)
+    torch.testing.assert_close(found.heatmap, spread(cells).detach(), rtol=1e-9, atol=1e-11)
+    shares = torch.tensor(found.figures["share of the score kept by 30%"], dtype=torch.float64)
+    torch.testing.assert_close(shares, kept(spread(cells)).detach(), rtol=1e-9, atol=1e-11)

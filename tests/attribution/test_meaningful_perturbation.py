@@ -1,11 +1,13 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from gradient_oracle import explained, probe_of
 
 import seewhy
 from networks import Linear
 from seewhy.core.learning import learn
 from seewhy.core.needs import Needs
+from seewhy.ops.learned_masks import gauss_enlarged
 
 
 def planted(
@@ -52,6 +54,28 @@ def test_the_figure_is_what_the_network_says_of_the_mask():
 def test_where_hiding_costs_more_than_it_gains_nothing_is_hidden(cnn, images):
     found = explained(cnn, images, "meaningful-perturbation", steps=60, sparsity=1e3, smoothness=0.0)
     assert found.heatmap.max() < 1e-6
+
+
+def test_the_search_written_out_in_plain_torch():
+    """The loss and Adam, with autograd through the network itself, on one that rewards hiding."""
+    network, pictures, _ = planted(8, (2, 3), 3)
+    nothing, whole = network(0 * pictures)[:, 1].detach(), network(pictures)[:, 1].detach()
+    cells = torch.full((2, 8, 8), 0.5, dtype=torch.float64, requires_grad=True)
+    adam = torch.optim.Adam([cells], lr=0.1)
+    for _ in range(15):
+        masks = gauss_enlarged(cells, (8, 8), 0.625)
+        kept = (network(pictures * masks[:, None])[:, 1] - nothing) / (whole - nothing)
+        down, across = F.pad(cells.diff(dim=1), (0, 0, 0, 1)), F.pad(cells.diff(dim=2), (0, 1))
+        edges = (down**2 + across**2 + 1e-300) ** 1.5
+        adam.zero_grad()
+        ((kept - 0.1).relu().sum() + (0.7 * (1 - cells) + 2 * edges).sum() / 64).backward()
+        adam.step()
+        cells.data.clamp_(0, 1)
+    settings = {"steps": 15, "fill": "zero", "jitter": 0, "sparsity": 0.7, "smoothness": 2.0}
+    found = explained(network, pictures, "meaningful-perturbation", **settings).heatmap
+    expected = 1 - gauss_enlarged(cells, (8, 8), 0.625).detach()
+    assert expected.max() > 0.5 and expected.min() < 0.1
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-11)
 
 
 class TestTheDerivative:
