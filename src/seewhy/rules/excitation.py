@@ -21,12 +21,12 @@ class _Chosen(torch.autograd.Function):
     """One value and two ways back; which of them is taken is asked when all operations have been met."""
 
     @staticmethod
-    def forward(ctx: Any, usual: Tensor, last: Tensor, value: Tensor, is_last: Callable[[], bool]) -> Tensor:
+    def forward(ctx: Any, _usual: Tensor, _last: Tensor, value: Tensor, is_last: Callable[[], bool]) -> Tensor:
         ctx.is_last = is_last
         return value.clone()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         return (None, gradient, None, None) if ctx.is_last() else (gradient, None, None, None)
 
 

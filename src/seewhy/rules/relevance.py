@@ -167,18 +167,19 @@ def alpha_beta_rule(alpha: float, beta: float, epsilon: float, biases: Biases = 
     return rewrite
 
 
-def _ones(operation: Operation) -> Tensor:
+def _ones(linear: Linear, operation: Operation) -> Tensor:
     """Return ones whose gradient is taken for that of the input, so what comes back there is relevance itself; 0 where the image was padded."""
-    seen = torch.ones((), device=operation.input.device)
-    ones = seen.expand_as(operation.input) if operation.moved is None else operation.moved(seen)
-    return carried(torch.ones_like(operation.input), operation.input) * ones.to(operation.input)
+    ones = torch.ones_like(linear.x)
+    seen = ones if operation.moved is None else operation.moved(ones.new_ones(()))
+    return carried(ones, linear.x) * seen
 
 
 def box_rule(low: Float[Tensor, "b c *spatial"], high: Float[Tensor, "b c *spatial"], epsilon: float) -> Rewrite:
     """R_i = sum_j (x_i w_ij - l_i w_ij+ - h_i w_ij-) / (the same, summed over i) R_j: for pixels between l and h, which may be zero or negative."""
 
     def rewrite(operation: Operation) -> Tensor:
-        linear, ones, move = Linear.of(operation), _ones(operation), operation.moved or (lambda image: image)
+        linear, move = Linear.of(operation), operation.moved or (lambda image: image)
+        ones = _ones(linear, operation)
         x, weight = linear.x.detach(), linear.weight
         carrier = linear.run(x * ones, weight, None)
         carrier = carrier - linear.run(move(low).to(x) * ones, weight.clamp(min=0), None)
@@ -192,7 +193,7 @@ def box_rule(low: Float[Tensor, "b c *spatial"], high: Float[Tensor, "b c *spati
 def _of_weights(change: Callable[[Tensor], Tensor], epsilon: float) -> Rewrite:
     def rewrite(operation: Operation) -> Tensor:
         linear = Linear.of(operation)
-        carrier = linear.run(_ones(operation), change(linear.weight), None)
+        carrier = linear.run(_ones(linear, operation), change(linear.weight), None)
         value = linear.total("absorb").detach()
         return carried(value, carrier * _share(value, carrier, linear, epsilon))
 
