@@ -98,7 +98,8 @@ def test_settings_out_of_range_are_refused(settings):
 
 def test_the_search_written_out_in_plain_torch(cnn, images):
     """Masks, both losses, the growing constraint and Adam, with autograd through the network itself."""
-    reach = torch.exp(-((torch.arange(8.0)[:, None] - torch.arange(8.0)) ** 2) / (2 * 1.6**2)).double()
+    places = torch.arange(8, dtype=torch.float64)
+    reach = torch.exp(-((places[:, None] - places) ** 2) / (2 * 1.6**2))
     wanted = torch.zeros(64, dtype=torch.float64)
     wanted[64 - 19 :] = 1  # 0.3 of 64 places
 
@@ -114,7 +115,8 @@ def test_the_search_written_out_in_plain_torch(cnn, images):
         whole, nothing = cnn(images)[:, 1].detach(), cnn(0 * images)[:, 1].detach()
         return (cnn(images * masks[:, None])[:, 1] - nothing) / (whole - nothing).abs()
 
-    cells = torch.full((3, 8, 8), 0.5, dtype=torch.float64, requires_grad=True)
+    drawn = torch.rand(8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    cells = (0.495 + 0.01 * drawn).repeat(3, 1, 1).requires_grad_()
     adam = torch.optim.Adam([cells], lr=0.05)
     for step in range(25):
         masks = spread(cells)

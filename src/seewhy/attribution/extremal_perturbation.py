@@ -110,7 +110,9 @@ class ExtremalPerturbation(PerturbationMethod):
             strictness = self.strictness * float(RAMP ** ((step + 1) / self.steps - 1))
             return strictness * area_loss(drawn, areas).sum()
 
-        start = torch.full((count, len(images), *cells_of(size, self.cells)), 0.5).to(images)
+        grid = cells_of(size, self.cells)
+        drawn = torch.rand(grid, generator=probe.generator(), dtype=torch.float64)  # no two alike: equals have no order
+        start = (0.495 + 0.01 * drawn).to(images).expand(count, len(images), *grid)
         cells = learn(
             probe,
             start,
