@@ -35,12 +35,15 @@ class SameConv(nn.Conv2d):
     """A convolution that gives ceil(size / stride) positions, with the odd row and column of padding at the far side."""
 
     def forward(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:  # noqa: A002 (torch's own name)
-        """Pad as the weights were trained, then convolve."""
+        """Pad as the weights were trained, then convolve; padding that is alike on both sides is left to the convolution, which is faster."""
         pads = []
         for size, kernel, stride in zip(input.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True):
             total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
             pads += [total // 2, total - total // 2]
-        return super().forward(F.pad(input, pads) if any(pads) else input)
+        if pads[::2] != pads[1::2]:
+            return super().forward(F.pad(input, pads))
+        around = (pads[2], pads[0])
+        return F.conv2d(input, self.weight, self.bias, self.stride, around, self.dilation, self.groups)
 
 
 def norm(channels: int) -> nn.BatchNorm2d:
