@@ -5,17 +5,17 @@ from seewhy.ops.rollout import discarded, finer, fused, with_way_past
 
 
 def test_heads_are_mixed():
-    weights = torch.tensor([[[[0.2, 0.8]], [[0.6, 0.4]]]])
-    assert fused(weights, "mean")[0, 0].tolist() == pytest.approx([0.4, 0.6])
-    assert fused(weights, "max")[0, 0].tolist() == pytest.approx([0.6, 0.8])
-    assert fused(weights, "min")[0, 0].tolist() == pytest.approx([0.2, 0.4])
+    weights = torch.tensor([[[[0.2, 0.8], [1.0, 0.0]], [[0.6, 0.4], [0.0, 1.0]]]])
+    assert fused(weights, "mean")[0].tolist() == [pytest.approx([0.4, 0.6]), pytest.approx([0.5, 0.5])]
+    assert fused(weights, "max")[0].tolist() == [pytest.approx([0.6, 0.8]), pytest.approx([1.0, 1.0])]
+    assert fused(weights, "min")[0].tolist() == [pytest.approx([0.2, 0.4]), pytest.approx([0.0, 0.0])]
 
 
 def test_the_least_are_left_out_row_by_row():
-    matrix = torch.tensor([[[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.15, 0.05]]])
-    assert discarded(matrix, 0.5)[0].tolist() == [pytest.approx([0, 0, 0.3, 0.4]), pytest.approx([0.7, 0, 0.15, 0])]
+    matrix = torch.tensor([[[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.15, 0.05], [0.4, 0.3, 0.2, 0.1], [0.0, 0.0, 0.5, 0.5]]])
+    assert discarded(matrix, 0.5)[0, :2].tolist() == [pytest.approx([0, 0, 0.3, 0.4]), pytest.approx([0.7, 0, 0.15, 0])]
     assert torch.equal(discarded(matrix, 0.2), matrix)  # less than one of four
-    assert (discarded(matrix, 0.999) > 0).sum(dim=-1).tolist() == [[1, 1]]
+    assert (discarded(matrix, 0.999) > 0).sum(dim=-1).tolist() == [[1, 1, 1, 1]]
 
 
 def test_half_goes_past():

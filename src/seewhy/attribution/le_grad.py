@@ -20,13 +20,13 @@ from seewhy.errors import ConfigError
 class LeGrad(AttentionMethod):
     """Average over the layers of a transformer how much more attention to each patch would raise the score of that layer's own output.
 
-    map_j = mean_l mean_h mean_i relu(dS_l/dA_lh[i, j]), with S_l the score that the network's head gives to what block l puts out, and A_lh the
-    attention of head h in block l, whose rows are the tokens i that look.
+    map_j = mean_l mean_h mean_i relu(dS_l/dA_lh[i, j]), with S_l the score that the network's head gives to the mean of the tokens that block
+    l puts out, and A_lh the attention of head h in block l, whose rows are the tokens i that look.
 
     Args:
         last: how many of the last layers; None is all of them.
-        pool: what the head is given of a layer's tokens: "head": each as it is, so that the head reads the class token, or whatever it
-            reads; "mean": the mean of all tokens in the place of each, as the authors' code does for CLIP.
+        pool: what the head is given of a layer's tokens: "mean": the mean of all of them in the place of each; "head": each as it is,
+            so that the head reads the class token, or whatever it reads of the network's own output.
 
     Returns:
         Heatmap (b, h, w) on the patches, not negative, in units of the score per unit of attention.
@@ -35,14 +35,16 @@ class LeGrad(AttentionMethod):
         MethodError: the network has no self-attention over places of the picture, its head cannot be applied to single layers, or the
             target looks inside the network.
 
-    Limits: the head was trained for the last layer, and what it makes of earlier ones need not mean much. What attention is worth is
+    Limits: the head was trained for the last layer, and for the class token where it reads that: what it makes of earlier layers and of
+        mean tokens need not mean much; `last` and `pool` leave them out. What attention is worth is
         judged by an endless small change of it. In a pyramid (Swin) only the last stage is seen: earlier ones are too narrow for the head.
     Source: Bousselham et al. 2024, LeGrad: An Explainability Method for Vision Transformers via Feature Formation Sensitivity,
-        arXiv 2404.03214, section 3. Differs in: the map is not stretched to 0 to 1; the head reads its own tokens unless pool is "mean".
+        arXiv 2404.03214, section 3. Differs in: the map is not stretched to 0 to 1; all layers are used, the authors' code takes some of
+        the last.
     """
 
     last: int | None = None
-    pool: Pool = "head"
+    pool: Pool = "mean"
 
     key = "le-grad"
     title = "LeGrad"

@@ -37,8 +37,8 @@ class AttentionMethod(Method):
 
 
 def down(
-    traces: Sequence[AttentionTrace], share: Share, step: Callable[[AttentionTrace, Share], Share]
-) -> Float[Tensor, "b n"]:
+    traces: Sequence[AttentionTrace], share: Float[Tensor, "b last"], step: Callable[[AttentionTrace, Share], Share]
+) -> Float[Tensor, "b first"]:
     """Take shares of the last layer's tokens through all layers, the last one first.
 
     Where tokens were merged between two layers, what the merged one has is divided equally among those that it was made of.
