@@ -105,6 +105,22 @@ class TestScores:
         torch.testing.assert_close(found, wanted, rtol=tolerance, atol=tolerance)
         assert found.dtype == torch.float32 and session.cost.partial > 0
 
+    def test_batch_norms_are_merged_but_not_in_half_precision(self, model, pictures, monkeypatch):
+        ran = []
+        followed = Network.followed
+
+        def watched(self, tape, at, crop):
+            ran.append(sum(entry.kind == "batch norm" for entry in tape.entries))
+            return followed(self, tape, at, crop)
+
+        monkeypatch.setattr(Network, "followed", watched)
+        list(asked(model, pictures)[0].windows(CORNERS, SIZE, pictures))
+        assert set(ran) == {0}
+        half = seewhy.Model(seeded(Deep()).bfloat16(), size=32, mean=0.5, std=0.5)
+        probe, _ = asked(half, pictures)
+        list(probe.windows(CORNERS, SIZE, probe.inputs))
+        assert set(ran) == {0, 1}
+
     def test_a_network_that_takes_channels_last(self, model, pictures):
         last = seewhy.Model(seeded(Deep("bhwc")), size=32, mean=0.5, std=0.5, layout="bhwc")
         found, wanted = both(asked(last, pictures)[0], torch.zeros_like(pictures))
