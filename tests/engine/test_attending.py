@@ -8,6 +8,7 @@ from torch import Tensor, nn
 import seewhy
 from attention_oracle import CASES, SWIN, VIT, Case, drawn_weights, probe_of, returned_weights, spelled
 from networks import SmallCNN, SmallViT, seeded
+from seewhy.engine import attention_record
 from seewhy.engine.recording import first_of
 from seewhy.targets import Channel
 
@@ -375,6 +376,15 @@ def test_refuses_networks_without_attention(images):
         probe_of(seeded(SmallCNN()), images).attention()
 
 
+def test_an_answer_that_changes_is_noticed(images, monkeypatch):
+    """Where attention is spelled out, and wrongly, the network's answer tells."""
+    right = attention_record.spelled_multi_head
+    monkeypatch.setattr(attention_record, "spelled_multi_head", lambda operation: (1.01 * right(operation)[0], None))
+    for layerwise in (None, "mean"):
+        with pytest.raises(seewhy.MethodError, match="answer changes while its attention is read"):
+            probe_of(seeded(SmallViT()), images).attention(layerwise=layerwise)
+
+
 class Past(SmallViT):
     """The head reads the first block too, past the last."""
 
@@ -387,7 +397,7 @@ class Past(SmallViT):
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_refuses_to_apply_a_head_that_sees_more_than_the_last_block(count, images):
-    with pytest.raises(seewhy.MethodError, match=r"cannot be applied|answers differently"):
+    with pytest.raises(seewhy.MethodError, match=r"cannot be applied|answer changes where its head"):
         probe_of(seeded(Past()), images[:count]).attention(layerwise="head")
 
 

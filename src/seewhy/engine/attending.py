@@ -57,6 +57,7 @@ def _plain(question: Question, bill: Bill, *, gradients: bool) -> tuple[Attentio
     made = block.network.forward(block.inputs, wanted, under=watched(block.network.module, record))
     bill.cost += Cost(forwards=1, backwards=int(gradients))
     layouts = _layouts(block, record)
+    _compare(made.reading.output, block, "while its attention is read")
     facts = facts or _learned(block, record, made.reading.output, layouts)
     found: Sequence[Tensor | None] = [None] * len(record.seen)
     if gradients:
@@ -224,7 +225,9 @@ def _facts(block: Block) -> _Facts:
     one = block.of(0)
     record = Record(1)
     output = one.network.watched(one.inputs, watched(one.network.module, record))
-    return _learned(one, record, output, _layouts(one, record))
+    layouts = _layouts(one, record)
+    _compare(output, one, "while its attention is read")
+    return _learned(one, record, output, layouts)
 
 
 def _distinct(facts: _Facts) -> tuple[str, ...]:
@@ -247,7 +250,7 @@ def _behind(question: Question, record: Record, cut: Cut, output: Tensor) -> dic
     if cut.rows is None or len(output) != images * times:
         raise MethodError(f"the head of this network cannot be applied to all its layers at once; {OTHERS}")
     if cut.pool == "head":
-        _compare(output[-images:].detach(), question.block.shared.reading.output.detach())
+        _compare(output[-images:], question.block, "where its head is applied to all layers at once")
     scores = [question.bound(Reading(part)) for part in torch.split(output, images)]
     for score in scores:
         check_finite(score.detach())
@@ -261,12 +264,13 @@ def _behind(question: Question, record: Record, cut: Cut, output: Tensor) -> dic
     return dict(zip(cut.fitting, torch.split(found, images), strict=True))
 
 
-def _compare(found: Tensor, wanted: Tensor) -> None:
-    """Raise `MethodError` where the head gives another answer to the last layer among all than to it alone."""
+def _compare(output: Tensor, block: Block, when: str) -> None:
+    """Raise `MethodError` where the network gives another answer than it gives by itself: what was read is not what it does."""
+    found, wanted = output.detach(), block.shared.reading.output.detach()
     apart, largest = (found - wanted).abs().max(), wanted.abs().max()
     if not apart <= TOLERANCE.get(wanted.dtype, 1e-3) * largest:
         raise MethodError(
-            f"the head of this network answers differently when it is applied to all layers at once, by {float(apart):.2g}; {OTHERS}"
+            f"the network's answer changes {when}, by {float(apart):.2g} of {float(largest):.2g}; {OTHERS}"
         )
 
 
