@@ -245,6 +245,14 @@ def test_bad_profile(cnn):
         seewhy.Session(seewhy.Model(cnn), profile="quick")
 
 
+def test_one_call_may_be_fast_too(cnn, photo):
+    model = seewhy.Model(cnn, size=8, mean=0.5, std=0.5)
+    method = seewhy.method("rise", samples=300)
+    fast, exact = (seewhy.explain(str(photo), model, 0, method, profile=profile) for profile in ("fast", "exact"))
+    assert fast.provenance["precision"] == "bfloat16"
+    assert cosines(exact, fast)[0] > 0.98
+
+
 def test_the_built_in_network(data):
     """Grad-CAM bears half precision, the plain gradient does not."""
     picture = str(next((data / "imagenet60").iterdir()))
