@@ -1,5 +1,7 @@
 """Masks: random ones have the mean and variance that are stated, everywhere; planned ones are balanced; windows cover."""
 
+from itertools import islice
+
 import pytest
 import torch
 
@@ -14,7 +16,7 @@ from seewhy.ops.masks import (
     of_channels,
     per_axis,
     random_masks,
-    sobol_pair,
+    sobol_pairs,
     strongest,
     window_starts,
 )
@@ -53,14 +55,15 @@ def test_even_extreme_shares_show_and_hide_each_cell():
 
 def test_sobol_designs_fill_each_axis_evenly():
     """Of 2^m points of a scrambled Sobol sequence one lies in each 2^m-th of every axis (Owen 1998)."""
-    for part in sobol_pair(32, 50, torch.Generator().manual_seed(0)):
+    pairs = islice(sobol_pairs(50, torch.Generator().manual_seed(0)), 32)
+    for part in map(torch.stack, zip(*pairs, strict=True)):
         bins = (part * 32).long().sort(dim=0).values
         assert torch.equal(bins, torch.arange(32)[:, None].expand(32, 50))
 
 
 def test_more_cells_than_a_sobol_sequence_has_axes_are_refused():
     with pytest.raises(ConfigError, match="at most 10600 cells, got 20000"):
-        sobol_pair(4, 20000, torch.Generator())
+        next(sobol_pairs(20000, torch.Generator()))
 
 
 def test_cells_are_interpolated_between_their_centres():

@@ -1,14 +1,21 @@
 """Estimators against what is known in closed form, against loops, and against other ways of the same formula."""
 
 import math
-from itertools import permutations
+from itertools import islice, permutations
 
 import pytest
 import torch
 from torch import Tensor
 
-from seewhy.ops.masks import sobol_pair
+from seewhy.ops.masks import sobol_pairs
 from seewhy.ops.sensitivity import hsic, moments, reliability, total_order
+
+
+def drawn(samples: int, inputs: int) -> tuple[Tensor, Tensor]:
+    """Return two designs of samples of so many inputs."""
+    pairs = islice(sobol_pairs(inputs, torch.Generator().manual_seed(0)), samples)
+    base, other = map(torch.stack, zip(*pairs, strict=True))
+    return base, other
 
 
 def indices(function, base: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
@@ -30,14 +37,14 @@ def ishigami(x: Tensor) -> Tensor:
 class TestTotalOrder:
     def test_a_linear_function_has_the_shares_of_its_squared_weights(self):
         weights = torch.tensor([3.0, -2.0, 1.0, 0.0]).double()
-        pair = sobol_pair(1024, 4, torch.Generator().manual_seed(0))
+        pair = drawn(1024, 4)
         found, _ = indices(lambda x: x @ weights, *pair)
         torch.testing.assert_close(found, weights**2 / 14, rtol=0, atol=0.01)
         assert found[3] == 0
 
     def test_the_function_of_ishigami(self):
         """Indices in closed form for a = 7, b = 0.1, in Saltelli et al. 2008, Global Sensitivity Analysis, section 4.6."""
-        pair = sobol_pair(4096, 3, torch.Generator().manual_seed(0))
+        pair = drawn(4096, 3)
         found, _ = indices(ishigami, *pair)
         variance = 7**2 / 8 + 0.1 * math.pi**4 / 5 + 0.1**2 * math.pi**8 / 18 + 0.5
         first, third = 0.5 * (1 + 0.1 * math.pi**4 / 5) ** 2, 0.1**2 * math.pi**8 * (1 / 18 - 1 / 50)
@@ -46,7 +53,7 @@ class TestTotalOrder:
         torch.testing.assert_close(found, expected, rtol=0, atol=0.01)
 
     def test_a_product_of_centred_inputs_is_all_interaction(self):
-        pair = sobol_pair(4096, 2, torch.Generator().manual_seed(0))
+        pair = drawn(4096, 2)
         found, _ = indices(lambda x: (x - 0.5).prod(dim=1), *pair)
         torch.testing.assert_close(found, torch.ones(2).double(), rtol=0, atol=0.02)
 

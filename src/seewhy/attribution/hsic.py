@@ -33,7 +33,7 @@ class HSIC(PerturbationMethod):
     Args:
         fill: what is shown where the image is hidden.
         budget: the most that may be spent, masks or a time.
-        samples: masks, at least 4. Memory grows with their square: 500 take 2 MB.
+        samples: masks, at least 4. Memory grows with their square: 500 take 1 MB for each image.
         cells: along each axis: one number, or one for each axis.
         keep: how likely a cell is shown, between 0 and 1.
 

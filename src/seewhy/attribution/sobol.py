@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from math import prod
 
 import torch
@@ -17,7 +18,7 @@ from seewhy.core.registry import register
 from seewhy.core.values import as_value
 from seewhy.errors import ConfigError
 from seewhy.ops.filters import resize
-from seewhy.ops.masks import cell_masks, per_axis, sobol_pair
+from seewhy.ops.masks import cell_masks, per_axis, sobol_pairs
 from seewhy.ops.sensitivity import total_order
 
 
@@ -106,8 +107,7 @@ class Sobol(PerturbationMethod):
 
     def _plan(self, cells: int, rows: int, probe: Probe) -> Iterator[Float[Tensor, " d"]]:
         """Yield the values of the cells, mask by mask: a, b, then a with each value of b in turn."""
-        for base, other in zip(
-            *(part.to(probe.inputs) for part in sobol_pair(rows, cells, probe.generator())), strict=True
-        ):
+        for pair in islice(sobol_pairs(cells, probe.generator()), rows):
+            base, other = (part.to(probe.inputs) for part in pair)
             yield from (base, other)
             yield from torch.where(torch.eye(cells, dtype=torch.bool, device=base.device), other, base)

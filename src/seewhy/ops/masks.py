@@ -67,14 +67,19 @@ def balanced_cells(samples: int, cells: int, keep: float, generator: Generator) 
     return (order < min(samples - 1, max(1, round(keep * samples)))).double()
 
 
-def sobol_pair(samples: int, cells: int, generator: Generator) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
-    """Return two independent designs of values from 0 to 1, halves of one scrambled Sobol sequence; raise `ConfigError` beyond `MOST_CELLS`."""
+def sobol_pairs(cells: int, generator: Generator) -> Iterator[tuple[Float[Tensor, " d"], Float[Tensor, " d"]]]:
+    """Yield pairs of rows of values from 0 to 1 without end: two independent designs, halves of one scrambled Sobol sequence.
+
+    Raises:
+        ConfigError: there are more cells than `MOST_CELLS`.
+    """
     if cells > MOST_CELLS:
         raise ConfigError(f"a Sobol sequence serves at most {MOST_CELLS} cells, got {cells}")
     seed = int(torch.randint(2**31, (1,), generator=generator))
     engine = SobolEngine(2 * cells, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
-    drawn = engine.draw(samples, dtype=torch.float64)
-    return drawn[:, :cells], drawn[:, cells:]
+    while True:
+        row = engine.draw(1, dtype=torch.float64)[0]
+        yield row[:cells], row[cells:]
 
 
 def cell_masks(
