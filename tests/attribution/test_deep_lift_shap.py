@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 from captum.attr import DeepLiftShap
@@ -5,6 +7,7 @@ from gradient_oracle import explained
 
 import seewhy
 from networks import seeded
+from seewhy.core.values import Array
 from spelled_twice import OfModules
 
 KINDS = ("black", "white", "noise")
@@ -20,7 +23,7 @@ def test_is_the_same_as_in_captum(images):
     network = seeded(OfModules())
     starts = torch.stack([torch.zeros(3, 8, 8), torch.ones(3, 8, 8), torch.full((3, 8, 8), -0.5)]).double()
     expected = DeepLiftShap(network).attribute(images, starts, target=1).sum(dim=1).detach()
-    found = explained(network, images, "deep-lift-shap", baselines=tuple(starts))
+    found = explained(network, images, "deep-lift-shap", baselines=tuple(map(Array.of, starts)))
     torch.testing.assert_close(found.heatmap, expected, rtol=1e-9, atol=1e-11)
 
 
@@ -40,6 +43,11 @@ def test_adds_up_to_the_difference_from_the_mean_baseline(cnn, images):
 def test_the_cost_grows_with_the_baselines(cnn, images):
     cost = explained(cnn, images, "deep-lift-shap", baselines=KINDS).cost
     assert (cost.forwards, cost.backwards) == (7, 6)
+
+
+def test_images_as_baselines_go_through_json():
+    method = seewhy.method("deep-lift-shap", baselines=("black", Array.of(torch.rand(3, 8, 8))))
+    assert seewhy.method("deep-lift-shap", **json.loads(json.dumps(method.settings()))) == method
 
 
 @pytest.mark.door

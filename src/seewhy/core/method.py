@@ -12,7 +12,7 @@ from seewhy.core.cost import Cost
 from seewhy.core.needs import Needs
 from seewhy.core.probe import Probe
 from seewhy.core.rules import Coverage
-from seewhy.core.values import Array
+from seewhy.core.values import as_plain
 
 AUTO = "auto"
 """A layer of this name is replaced by the one that the session finds for the network."""
@@ -155,4 +155,4 @@ class Method(ABC):
     def settings(self) -> dict[str, Any]:
         """Return the fields as plain values; `registry.make(key, **settings)` gives the method back."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}  # type: ignore[arg-type]
-        return {name: value.plain() if isinstance(value, Array) else value for name, value in values.items()}
+        return {name: as_plain(value) for name, value in values.items()}

@@ -79,3 +79,10 @@ def as_value(given: Any) -> Any:
     if isinstance(given, Mapping) and {"shape", "kind", "data"} <= given.keys():
         return Array.from_plain(given)
     return tuple(map(as_value, given)) if isinstance(given, list) else given
+
+
+def as_plain(value: Any) -> Any:
+    """Return a setting ready for JSON: arrays, also among several values, as `Array.plain` gives them."""
+    if isinstance(value, Array):
+        return value.plain()
+    return tuple(map(as_plain, value)) if isinstance(value, tuple) else value

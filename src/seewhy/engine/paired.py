@@ -18,23 +18,22 @@ def rows_of(reading: Reading, rows: slice) -> Reading:
 
 
 def paired(bound: BoundTarget, images: int) -> BoundTarget:
-    """Score the first rows, with the mean gradient on the line to the rows beside them.
+    """Score the images and those beside them; the former with the mean gradient on the line between the two, the latter with none.
 
     So gradient times difference adds up to the difference of the scores, also for a probability. For a logit it is the gradient.
     """
 
-    def score(reading: Reading) -> Float[Tensor, " b"]:
+    def score(reading: Reading) -> Float[Tensor, " two_b"]:
         first, second = rows_of(reading, slice(images)), rows_of(reading, slice(images, None))
-        value = bound(first)
-        gradients = _mean_gradients(bound, first, second)
-        if not gradients:
-            return value
-        hang = [part for part in _parts(first) if part.requires_grad]
-        terms = [(slope * part).reshape(images, -1).sum(dim=1) for slope, part in zip(gradients, hang, strict=True)]
-        carrier = torch.stack(terms).sum(dim=0)
-        return value.detach() + (carrier - carrier.detach())
+        value, beside = bound(first), bound(second).detach()
+        if gradients := _mean_gradients(bound, first, second):
+            hang = [part for part in _parts(first) if part.requires_grad]
+            terms = [(slope * part).reshape(images, -1).sum(dim=1) for slope, part in zip(gradients, hang, strict=True)]
+            carrier = torch.stack(terms).sum(dim=0)
+            value = value.detach() + (carrier - carrier.detach())
+        return torch.cat([value, beside])
 
-    return BoundTarget(score, bound.names, bound.unit, bound.classes)
+    return BoundTarget(score, bound.names * 2, bound.unit)
 
 
 def _parts(reading: Reading) -> list[Tensor]:

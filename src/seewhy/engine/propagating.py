@@ -9,11 +9,9 @@ from torch import Tensor
 from seewhy.core.cost import Cost
 from seewhy.core.needs import INPUT, Needs
 from seewhy.core.rules import Coverage, NotCovered, Propagation, Rules
-from seewhy.core.target import BoundTarget
-from seewhy.core.trace import Reading, Trace
 from seewhy.engine.block import Bill, Question
-from seewhy.engine.paired import paired, rows_of
-from seewhy.engine.passes import check_finite, check_grids, part_of, upcast
+from seewhy.engine.paired import paired
+from seewhy.engine.passes import check_grids, part_of, upcast
 from seewhy.engine.ruled import Ruled
 
 FIRST = "first operation "
@@ -53,15 +51,8 @@ def propagate(
     rows = len(inputs) // images
     network.count(Cost(backwards=len(inputs)))
     bill.cost += Cost(forwards=rows, backwards=rows)
-    scored = None if beside is None else _scored(question.bound, trace, slice(images, None))
+    scored = None if beside is None else trace.score[images:]
     return Propagation(part_of(trace, slice(images)), coverage, None if first is None else first[:images], scored)
-
-
-def _scored(bound: BoundTarget, trace: Trace, rows: slice) -> Float[Tensor, " b"]:
-    """Return the target's value on some rows."""
-    score = bound(rows_of(Reading(trace.output, trace.activation), rows))
-    check_finite(score)
-    return upcast(score)
 
 
 def _at(image: Tensor, relevances: list[tuple[Tensor, Tensor]]) -> Tensor | None:

@@ -53,7 +53,9 @@ def blindness(coverage: Coverage) -> tuple[str, ...]:
         return ()
     if coverage.kinds("fallback gradient"):
         return ()
-    return ("this network has no max pools, so nothing on the way back depends on the picture: any other gives this map",)
+    return (
+        "this network has no max pools, so nothing on the way back depends on the picture: any other gives this map",
+    )
 
 
 def remarks(coverage: Coverage) -> tuple[str, ...]:
