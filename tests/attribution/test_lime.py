@@ -95,6 +95,7 @@ def test_errors_are_those_that_other_seeds_show(cnn, images):
     assert 0.8 < float((spread / said).square().mean().sqrt()) < 1.2
 
 
+@pytest.mark.door
 @pytest.mark.parametrize("wrong", [{"samples": 0}, {"width": 0.0}, {"ridge": -1.0}, {"distance": "manhattan"}])
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(seewhy.ConfigError, match="lime wants"):

@@ -138,13 +138,14 @@ class SegmentMethod(PerturbationMethod):
         """Return the heatmap of one image."""
         segments = self.segment_map(probe.inputs[0])
         found = self.shares(Game(probe, segments, self.hidden(probe)))
-        heatmap = painted(found.values, segments)[None].to(probe.inputs)
-        error = None if found.error is None else painted(found.error, segments)[None].to(probe.inputs)
+        like = probe.inputs
+        heatmap = painted(found.values, segments)[None].to(like.dtype)
+        error = None if found.error is None else painted(found.error, segments)[None].to(like)
         figures = {name: torch.tensor([value], dtype=torch.float64) for name, value in found.figures.items()}
         residual = None
         if found.explained is not None:
-            residual = (found.explained - heatmap.double().sum().view(1)).to(probe.inputs)
-        return Attribution(heatmap, residual, found.notes, error, figures)
+            residual = (found.explained - heatmap.double().sum().view(1)).to(like)
+        return Attribution(heatmap.to(like), residual, found.notes, error, figures)
 
 
 def stopped(done: int, planned: int, what: str) -> tuple[str, ...]:
