@@ -130,6 +130,11 @@ class TestConservation:
         found = explained(cnn, images)
         torch.testing.assert_close(found.residual, cnn(images)[:, 2].detach() - found.heatmap.sum(dim=(1, 2)))
 
+    def test_the_share_that_arrives_is_a_figure(self, cnn, images):
+        found = explained(cnn, images)
+        shares = torch.tensor(found.figures["share of the score that arrives at the map"], dtype=torch.float64)
+        torch.testing.assert_close(shares, found.heatmap.sum(dim=(1, 2)) / found.score)
+
     def test_a_ceiling_passes_relevance_on(self):
         """Above 6 the gradient of ReLU6 is 0; its relevance is not."""
         network = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False), nn.ReLU6(), nn.Linear(3, 4, bias=False))
@@ -195,6 +200,49 @@ class TestAnySpelling:
         for composite in COMPOSITES:
             found, expected = (explained(one, images, composite=composite).heatmap for one in (grouped, whole))
             torch.testing.assert_close(found, expected)
+
+
+class TestFirstLayer:
+    def test_a_way_past_it_is_not_lost(self, images):
+        """Relevance of the first layer's own rule, and of pixels that reach the head beside it, add up to the score."""
+
+        class Beside(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv, self.head = nn.Conv2d(3, 3, 3, padding=1, bias=False), nn.Linear(192, 4, bias=False)
+
+            def forward(self, x: Tensor) -> Tensor:
+                return self.head((self.conv(x).relu() + x).flatten(1))
+
+        network = seeded(Beside())
+        flat = explained(network, images, composite="epsilon", epsilon=0.0, first="flat")
+        assert flat.residual.abs().max() < 1e-12
+        same = explained(network, images, composite="epsilon", epsilon=0.0)
+        assert (flat.heatmap - same.heatmap).abs().max() > 0.01
+
+    def test_two_first_layers_add_their_shares(self, images):
+        class Two(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.near, self.far = nn.Conv2d(3, 4, 1, bias=False), nn.Conv2d(3, 4, 3, padding=1, bias=False)
+                self.head = nn.Linear(256, 4, bias=False)
+
+            def forward(self, x: Tensor) -> Tensor:
+                return self.head((self.near(x) + self.far(x)).relu().flatten(1))
+
+        found = explained(seeded(Two()), images, composite="epsilon", epsilon=0.0, first="squares")
+        assert found.residual.abs().max() < 1e-12
+
+    @pytest.mark.parametrize("first", ["box", "flat"])
+    def test_channels_may_come_last(self, first, images):
+        class Last(SmallCNN):
+            def forward(self, x: Tensor) -> Tensor:
+                return super().forward(x.permute(0, 3, 1, 2))
+
+        usual = explained(seeded(SmallCNN()), images, first=first).heatmap
+        model = seewhy.Model(seeded(Last()), mean=0.5, std=0.5, layout="bhwc")
+        found = seewhy.Session(model).explain(images, 2, seewhy.method("lrp", first=first)).heatmap
+        torch.testing.assert_close(found, usual)
 
 
 class TestGatesAndNorms:
@@ -273,11 +321,15 @@ class TestRefusals:
         with pytest.raises(seewhy.ConfigError, match="state mean and std"):
             seewhy.Session(seewhy.Model(cnn)).explain(images, 2, seewhy.method("lrp", composite="epsilon-gamma-box"))
 
-    @pytest.mark.parametrize(
-        "settings", [{"composite": "zeta"}, {"first": "last"}, {"epsilon": -1.0}, {"gamma": -0.1}, {"biases": "drop"}]
-    )
-    def test_settings_that_are_none(self, settings):
-        with pytest.raises(seewhy.ConfigError):
+    @pytest.mark.parametrize("settings", [{"epsilon": -1.0}, {"gamma": -0.1}])
+    def test_negative_numbers(self, settings):
+        with pytest.raises(seewhy.ConfigError, match="must not be negative"):
+            seewhy.method("lrp", **settings)
+
+    @pytest.mark.door
+    @pytest.mark.parametrize("settings", [{"composite": "zeta"}, {"first": "last"}, {"biases": "drop"}])
+    def test_rules_that_are_none(self, settings):
+        with pytest.raises(seewhy.ConfigError, match=next(iter(settings.values()))):
             seewhy.method("lrp", **settings)
 
 

@@ -11,6 +11,7 @@ from seewhy.core.method import Attribution, Method, Source
 from seewhy.core.needs import INPUT, Needs, at
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
+from seewhy.core.relevance import conserving
 from seewhy.errors import ConfigError, MethodError
 from seewhy.rules.transformers import LIBRA
 
@@ -80,7 +81,7 @@ class LibraGrad(Method):
         found = probe.propagated(LIBRA, at(*(name for name in self.places if name != INPUT)))
         known = {**found.trace.activation, INPUT: found.trace.inputs}
         maps = [(known[name] * found.trace.gradient[name]).sum(dim=1) for name in self.places]
-        return Attribution.adding_up(_mean(maps), found.trace.score, coverage=found.coverage)
+        return conserving(_mean(maps), found)
 
 
 def _mean(maps: list[Float[Tensor, "b *spatial"]]) -> Float[Tensor, "b *spatial"]:

@@ -4,11 +4,18 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+from jaxtyping import Float
+from torch import Tensor
+
 from seewhy.core.cost import Cost
 from seewhy.core.method import Attribution, Method
 from seewhy.core.needs import INPUT, Needs
 from seewhy.core.probe import Probe
-from seewhy.core.rules import Rules
+from seewhy.core.rules import Propagation, Rules
+from seewhy.ops.channels import ratio
+
+ARRIVED = "share of the score that arrives at the map"
+"""Name of the figure that says how far relevance was conserved: 1 is all of it."""
 
 
 @dataclass(frozen=True)
@@ -37,4 +44,11 @@ class RelevanceMethod(Method):
         relevance = found.trace.inputs * found.trace.gradient[INPUT]
         if found.first is not None:
             relevance = relevance + found.first
-        return Attribution.adding_up(relevance.sum(dim=1), found.trace.score, coverage=found.coverage)
+        return conserving(relevance.sum(dim=1), found)
+
+
+def conserving(heatmap: Float[Tensor, "b *spatial"], found: Propagation) -> Attribution:
+    """Return a map of relevance with what it lacks of the score, the share that it has, and what was met."""
+    score = found.trace.score
+    share = ratio(heatmap.flatten(1).sum(dim=1), score)
+    return Attribution.adding_up(heatmap, score, coverage=found.coverage, figures={ARRIVED: share})
