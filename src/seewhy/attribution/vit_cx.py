@@ -18,6 +18,9 @@ from seewhy.errors import ConfigError
 from seewhy.ops.channels import ratio
 from seewhy.ops.filters import resize
 
+LEAST = 1e-3
+"""Places that the masks show less than this share as much as the place shown most are left at zero: rounding would decide there."""
+
 
 @register
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class ViTCX(PerturbationMethod):
 
     Returns:
         Heatmap (b, *spatial) at the input's resolution, in units of the score; positive where masks that show the place score above
-        the mean of all masks. How many masks there were is reported as a figure.
+        the mean of all masks, zero where hardly any shows it. How many masks there were is reported as a figure.
 
     Limits: as coarse as the layer's grid. A part of the object that no channel sets apart from its surroundings is not set apart here.
         What is hidden is painted over, and the fill may say something of its own.
@@ -86,7 +89,8 @@ class ViTCX(PerturbationMethod):
             gains = torch.cat(scores) - torch.cat(scores).mean()
             for gain, mask in zip(gains, self._enlarged(small[: len(gains)], size), strict=True):
                 total, coverage = total + gain * mask, coverage + mask
-        return ratio(total, coverage), total.new_tensor([len(scores)])
+        shown = coverage > LEAST * coverage.max()
+        return ratio(total, coverage) * shown, total.new_tensor([len(scores)])
 
     def _enlarged(
         self, masks: Iterable[Float[Tensor, "*grid"]], size: tuple[int, ...]
