@@ -32,7 +32,8 @@ class LRP(RelevanceMethod):
         first: the rule for the layer that sees the pixels; "auto" is "box" for "epsilon-gamma-box" and else "same", the rule of all others.
         epsilon: share of a layer's root mean square that is added to what is divided by.
         gamma: of "epsilon-gamma-box".
-        biases: "absorb": a bias keeps its share, which the map then lacks; "share": it is shared among the inputs.
+        biases: "absorb": a bias keeps its share, which the map then lacks; "share": it is shared among the inputs, but where a unit has
+            none that contributes.
 
     Returns:
         Heatmap (b, *spatial) at the input's resolution, in units of the score; positive speaks for the target. The residual is the score
