@@ -127,9 +127,11 @@ class Search:
         self._game, self._places = game, centroids(game.segments)
         self._sizes = torch.bincount(game.segments.flatten()).double()
         self._number = count()
+        self._halves: dict[int, tuple[Tensor, Tensor]] = {}
         self._open: list[tuple[float, int, Region]] = []
         self._single: list[Region] = []
         self.done = 0
+        self._root = root  # kept, as members are known by their identity
         self._enter(root)
 
     @property
@@ -145,13 +147,19 @@ class Search:
     def cut_next(self, number: int) -> None:
         """Cut the regions with the largest gains in halves, and share out what they add."""
         regions = [heappop(self._open)[2] for _ in range(number)]
-        first = [halves(self._places[region.members]) for region in regions]
-        pairs = [(one.members[here], one.members[~here]) for one, here in zip(regions, first, strict=True)]
+        pairs = [self._halved(region.members) for region in regions]
         asked = (_with(one.others, half) for one, pair in zip(regions, pairs, strict=True) for half in pair)
         worths = list(self._game.worths(asked))
         for n, (region, (left, right)) in enumerate(zip(regions, pairs, strict=True)):
             self._share(region, left, right, worths[2 * n], worths[2 * n + 1])
         self.done += len(regions)
+
+    def _halved(self, members: Int[Tensor, " k"]) -> tuple[Tensor, Tensor]:
+        """Return the halves of a region, the same for all contexts in which it is cut."""
+        if id(members) not in self._halves:
+            first = halves(self._places[members])
+            self._halves[id(members)] = (members[first], members[~first])
+        return self._halves[id(members)]
 
     def _share(self, region: Region, left: Tensor, right: Tensor, with_left: float, with_right: float) -> None:
         """Enter both halves, each once where it joins first and once where it joins second."""
