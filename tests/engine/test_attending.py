@@ -372,7 +372,9 @@ def test_refuses_what_it_cannot_read(attend, reason, images):
 
 
 def test_refuses_networks_without_attention(images):
-    with pytest.raises(seewhy.MethodError, match=r"no self-attention; use .* 'grad-cam' or 'rise'"):
+    with pytest.raises(
+        seewhy.MethodError, match=r"no self-attention that its answer depends on; use .* 'grad-cam' or 'rise'"
+    ):
         probe_of(seeded(SmallCNN()), images).attention()
 
 
@@ -383,6 +385,26 @@ def test_an_answer_that_changes_is_noticed(images, monkeypatch):
     for layerwise in (None, "mean"):
         with pytest.raises(seewhy.MethodError, match="answer changes while its attention is read"):
             probe_of(seeded(SmallViT()), images).attention(layerwise=layerwise)
+
+
+@pytest.mark.parametrize("implementation", ["sdpa", "eager"])
+def test_a_pool_that_the_answer_makes_no_use_of_is_left_out(implementation):
+    """SigLIP runs its attention pool for classifiers too, which average the tokens instead."""
+    case = Case("SiglipConfig", (32, 48), {}, "SiglipAttention")
+
+    def build(implementation: str) -> nn.Module:
+        vision = {"image_size": 48, "patch_size": 8, **VIT}
+        config = transformers.SiglipConfig(vision_config=vision, num_labels=4, attn_implementation=implementation)
+        return drawn_weights(transformers.SiglipForImageClassification(config))
+
+    images = torch.cat([case.images(), case.images()[:, :, :16]], dim=2)
+    traces = probe_of(build(implementation), images).attention(gradients=True, layerwise="mean")
+    expected = returned_weights(build("eager"), images, "SiglipAttention")
+    assert len(traces) == len(expected) == 3
+    for trace, weights in zip(traces, expected, strict=True):
+        torch.testing.assert_close(trace.weights, weights, rtol=0, atol=1e-6)
+        assert (trace.extra, trace.grid) == (0, (6, 6))
+    assert traces[-1].read == tuple(range(36))
 
 
 class Past(SmallViT):

@@ -23,8 +23,15 @@ OTHERS = "use a method that needs no attention, such as 'grad-cam' or 'rise'"
 
 @dataclass(frozen=True)
 class _Facts:
-    """What holds for all images of one size: which tokens the answer is read from, and the block around each attention."""
+    """What holds for all images of one size.
 
+    Attributes:
+        kept: which of the attention that runs the answer depends on.
+        read: tokens that the answer is read from.
+        blocks: the block around each attention.
+    """
+
+    kept: tuple[int, ...]
     read: tuple[int, ...]
     blocks: tuple[str | None, ...]
 
@@ -56,9 +63,10 @@ def _plain(question: Question, bill: Bill, *, gradients: bool) -> tuple[Attentio
     wanted = Needs(needs.activations, needs.layers, needs.layers) if gradients else Needs()
     made = block.network.forward(block.inputs, wanted, under=watched(block.network.module, record))
     bill.cost += Cost(forwards=1, backwards=int(gradients))
-    layouts = _layouts(block, record)
     _compare(made.reading.output, block, "while its attention is read")
-    facts = facts or _learned(block, record, made.reading.output, layouts)
+    kept = facts.kept if facts else _kept(block, record, made.reading.output)
+    layouts = _layouts(block, record, kept)
+    facts = facts or _learned(block, record, made.reading.output, kept, layouts)
     found: Sequence[Tensor | None] = [None] * len(record.seen)
     if gradients:
         block.network.count(Cost(backwards=len(block.inputs)))
@@ -99,39 +107,68 @@ def _key(block: Block) -> object:
     return "attention", tuple(block.inputs.shape[1:])
 
 
-def _layouts(block: Block, record: Record) -> list[Layout]:
-    """Return where the tokens of each attention lie; windows are placed once for each shape of the inputs."""
-    _check(record)
-    plain = plain_layouts(record, block.inputs)
-    if plain is not None:
-        return plain
-    key = ("windows", tuple(block.inputs.shape))
-    known: list[Layout] | None = block.network.remembered.get(key)
-    if known is None:
-        again = Record(len(block.inputs), keep=True)
-        leaf = block.inputs.detach().clone().requires_grad_()
-        block.network.watched(leaf, watched(block.network.module, again))
-        with _differentiating(block):
-            known = placed_layouts(again, block.inputs)
-        block.network.remembered[key] = known
-    return known
+def _kept(block: Block, record: Record, output: Tensor) -> tuple[int, ...]:
+    """Return the numbers of the attention that the answer depends on: a network may have a pool that this answer makes no use of.
 
+    Asked are the last one and those that look at other tokens than themselves.
 
-def _check(record: Record) -> None:
-    """Raise `MethodError` where there is no self-attention, or some that is not understood."""
+    Raises:
+        MethodError: there is no attention, or none that the answer depends on.
+    """
     if record.unused:
         raise MethodError(
             f"{record.unused} softmax over a table of tokens is used in a way that is not understood, as where heads are mixed before the values "
             f"are; {OTHERS}"
         )
-    if not record.seen:
-        raise MethodError(f"this network has no self-attention; {OTHERS}")
+    if not record.seen or not output.requires_grad:
+        raise MethodError(f"this network has no self-attention that its answer depends on; {OTHERS}")
+    kept = list(range(len(record.seen)))
+    while doubtful := [number for number in kept if not record.seen[number].square or number == kept[-1]]:
+        found = _mixed_gradients(block, output, [record.seen[number].weights for number in doubtful])
+        dead = [number for number, gradient in zip(doubtful, found, strict=True) if gradient is None]
+        if not dead:
+            break
+        kept = [number for number in kept if number not in dead]
+    return tuple(kept)
+
+
+def _mixed_gradients(block: Block, output: Tensor, weights: Sequence[Tensor]) -> tuple[Tensor | None, ...]:
+    """Return the derivative of a fixed random mixture of the answer; the graph stays."""
+    with _differentiating(block):
+        mixture = torch.randn(output.shape, generator=torch.Generator().manual_seed(0)).to(output)
+        found: tuple[Tensor | None, ...] = torch.autograd.grad(
+            output, weights, mixture, retain_graph=True, allow_unused=True
+        )
+    return found
+
+
+def _layouts(block: Block, record: Record, kept: tuple[int, ...]) -> list[Layout]:
+    """Leave out what is not kept, and return where the tokens of the rest lie; windows are placed once for each shape of the inputs."""
+    record.seen = [record.seen[number] for number in kept]
     for seen in record.seen:
         if not seen.square:
             raise MethodError(
                 f"{seen.name} lets {seen.weights.shape[-2]} tokens look at {seen.weights.shape[-1]} others, and only attention among "
                 f"the same tokens is covered; {OTHERS}"
             )
+    plain = plain_layouts(record, block.inputs)
+    if plain is not None:
+        return plain
+    key = ("windows", tuple(block.inputs.shape))
+    known: list[Layout] | None = block.network.remembered.get(key)
+    if known is None:
+        known = block.network.remembered[key] = _placed(block, kept)
+    return known
+
+
+def _placed(block: Block, kept: tuple[int, ...]) -> list[Layout]:
+    """Place windows, in a pass of their own that is not counted: the answers are not asked for."""
+    record = Record(len(block.inputs), keep=True)
+    leaf = block.inputs.detach().clone().requires_grad_()
+    block.network.watched(leaf, watched(block.network.module, record))
+    record.seen = [record.seen[number] for number in kept]
+    with _differentiating(block):
+        return placed_layouts(record, block.inputs)
 
 
 @contextmanager
@@ -161,25 +198,21 @@ def _gradients(question: Question, reading: Reading, seen: Sequence[Seen]) -> li
     ]
 
 
-def _learned(block: Block, record: Record, output: Tensor, layouts: Sequence[Layout]) -> _Facts:
-    """Find out which tokens the answer is read from, and which block is around each attention; kept for the next time."""
+def _learned(block: Block, record: Record, output: Tensor, kept: tuple[int, ...], layouts: Sequence[Layout]) -> _Facts:
+    """Find out which tokens the answer is read from, and which block is around each attention; remembered for the next time."""
     around = [seen.within for seen in record.seen]
     blocks = tuple(
         next((name for name in names if sum(name in others for others in around) == 1), None) for names in around
     )
-    facts = _Facts(_read(block, record.seen[-1], output, layouts[-1]), blocks)
+    facts = _Facts(kept, _read(block, record.seen[-1], output, layouts[-1]), blocks)
     block.network.remembered[_key(block)] = facts
     return facts
 
 
 def _read(block: Block, last: Seen, output: Tensor, layout: Layout) -> tuple[int, ...]:
     """Return the tokens behind the last attention that the answer depends on: those whose view of the others changes it."""
-    if not output.requires_grad or layout.slots is not None:
-        return ()
-    with _differentiating(block):
-        mixture = torch.randn(output.shape, generator=torch.Generator().manual_seed(0)).to(output)
-        (found,) = torch.autograd.grad(output, [last.weights], mixture, retain_graph=True, allow_unused=True)
-    if found is None:
+    (found,) = _mixed_gradients(block, output, [last.weights])
+    if found is None or layout.slots is not None:
         return ()
     felt = shaped(found, len(block.inputs), layout).abs().amax(dim=(0, 1, 3))
     return tuple(felt.nonzero()[:, 0].tolist())
@@ -204,7 +237,7 @@ def _layerwise(question: Question, bill: Bill, pool: Pool) -> tuple[AttentionTra
         ) from error
     block.network.count(Cost(forwards=images, backwards=images))
     bill.cost += Cost(forwards=1, backwards=1)
-    layouts = _layouts(block, record)
+    layouts = _layouts(block, record, facts.kept)
     with _differentiating(block):
         behind = _behind(question, record, cut, output)
         own = [
@@ -225,9 +258,9 @@ def _facts(block: Block) -> _Facts:
     one = block.of(0)
     record = Record(1)
     output = one.network.watched(one.inputs, watched(one.network.module, record))
-    layouts = _layouts(one, record)
     _compare(output, one, "while its attention is read")
-    return _learned(one, record, output, layouts)
+    kept = _kept(one, record, output)
+    return _learned(one, record, output, kept, _layouts(one, record, kept))
 
 
 def _distinct(facts: _Facts) -> tuple[str, ...]:
