@@ -76,7 +76,7 @@ class TestTotalOrder:
 class TestHSIC:
     @staticmethod
     def slowly(cells: Tensor, scores: Tensor) -> Tensor:
-        """Return HSIC of one cell and one score by the sums of Gretton et al. 2005, equation 1, over all pairs, triples and quadruples."""
+        """Return HSIC of one cell and one score by the sums of Gretton et al. 2005 over all pairs and triples."""
         n = len(cells)
         distances = sorted(abs(float(scores[a] - scores[b])) for a in range(n) for b in range(a))
         width = distances[(len(distances) - 1) // 2]

@@ -32,7 +32,7 @@ class AblationCAM(ChannelMethod):
 
     Limits: channels of which one stands in for another both lose nothing. A channel is weighed as a whole and its map is drawn wherever it
         is active. Where activations may be negative, 0 is a value like any other and not "nothing".
-    Source: Desai and Ramaswamy 2020, Ablation-CAM, WACV, doi 10.1109/WACV45572.2020.9093360, equations 2 to 4. Differs in: the loss is not
+    Source: Desai and Ramaswamy 2020, Ablation-CAM, WACV, doi 10.1109/WACV45572.2020.9093360, section 3. Differs in: the loss is not
         divided by the score, which changes the scale only, but would turn the map upside down where the score is negative.
     """
 
@@ -40,9 +40,7 @@ class AblationCAM(ChannelMethod):
     title = "Ablation-CAM"
     signed = False
     map_unit = "{unit} times activation"
-    source = Source(
-        "Desai and Ramaswamy 2020, Ablation-CAM, doi 10.1109/WACV45572.2020.9093360", equation="equations 2-4"
-    )
+    source = Source("Desai and Ramaswamy 2020, Ablation-CAM, doi 10.1109/WACV45572.2020.9093360", equation="section 3")
     merit = "needs no gradient: weights are what the score really loses without a channel"
     caution = "channels that stand in for each other both lose nothing; 0 is not always nothing"
 

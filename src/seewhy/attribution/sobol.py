@@ -43,7 +43,7 @@ class Sobol(PerturbationMethod):
     Limits: says how much a cell matters, not whether it speaks for or against the target. Where few samples meet a rare, strong effect
         the estimate is rough.
     Source: Fel et al. 2021, Look at the Variance! Efficient Black-box Explanations with Sobol-based Sensitivity Analysis, arXiv 2111.04138,
-        equations 3 and 5. Differs in: masks are interpolated between cells; any fill; the standard error is given.
+        section 3. Differs in: masks are interpolated between cells; any fill; the standard error is given.
     """
 
     samples: int = 32
@@ -53,7 +53,7 @@ class Sobol(PerturbationMethod):
     title = "Sobol"
     signed = False
     map_unit = "share of the variance of the {unit}"
-    source = Source("Fel et al. 2021, Look at the Variance!", "2111.04138", "equations 3 and 5")
+    source = Source("Fel et al. 2021, Look at the Variance!", "2111.04138", "section 3")
     merit = "counts what cells do together as well as alone; wants only answers"
     caution = "unsigned: a cell that speaks against the target is as bright; many forwards"
 
