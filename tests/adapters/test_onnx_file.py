@@ -141,6 +141,25 @@ def test_settings_stand_beside_the_network(tmp_path):
     torch.testing.assert_close(seewhy.Session(seewhy.load_model(f"{spec}:y")).predict(images()), -expected)
 
 
+def test_an_image_processor_of_transformers_in_the_folder_is_asked(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    mean, std = [0.1, 0.2, 0.3], [0.4, 0.5, 0.6]
+    transformers.ViTImageProcessor(size={"height": 8, "width": 10}, image_mean=mean, image_std=std).save_pretrained(
+        tmp_path
+    )
+    names = {"id2label": {"0": "ant", "1": "bee", "2": "cat", "3": "dog"}, "model_type": "vit"}
+    (tmp_path / "config.json").write_text(json.dumps(names))
+    spec = written(tmp_path / "model.onnx", network(), ["b", 3, "h", "w"])
+    model = seewhy.load_model(spec)
+    assert (model.input_size, model.fit, model.labels) == ((8, 10), "squash", ("ant", "bee", "cat", "dog"))
+    assert model.mean == pytest.approx(mean) and model.std == pytest.approx(std)
+    (tmp_path / "config.json").write_text("[]")
+    with pytest.raises(seewhy.ModelError):
+        seewhy.load_model(spec)
+    (tmp_path / "model.json").write_text('{"mean": 0.5, "std": 0.5}')  # what is stated for this very file comes first
+    assert seewhy.load_model(spec).mean == 0.5
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

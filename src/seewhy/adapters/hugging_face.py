@@ -1,12 +1,12 @@
 """Image classifiers in the format of Hugging Face transformers: `hf:folder` or `hf:owner/name` from the local cache."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from seewhy.adapters.trial import by_trial
+from seewhy.adapters.trial import Preprocessing, by_trial
 from seewhy.engine.model import Model
 from seewhy.errors import ModelError, optional
 
@@ -38,11 +38,23 @@ def from_transformers(place: str, checkpoint: str | Path | None = None) -> Model
                 place, output_loading_info=True, **options
             )
         _check_weights(report, place)
-        with _told(place, "has no image processor that can be used"):
-            processor = transformers.AutoImageProcessor.from_pretrained(place, backend="pil", **options)
     title = f"hf:{Path(place).name if Path(place).is_dir() else place}"
-    preprocessing = by_trial(lambda picture: processor(picture, return_tensors="pt")["pixel_values"][0], title)
-    return preprocessing.model(network.eval(), labels=_labels(network.config), name=title)
+    return preparation(place, title).model(network.eval(), labels=class_names(network.config.id2label), name=title)
+
+
+def preparation(place: str, title: str) -> Preprocessing:
+    """Return how the image processor in a folder, or of a model in the local cache, prepares pictures.
+
+    Raises:
+        MissingExtra: transformers is not installed.
+        ModelError: there is none, or one that cannot be reproduced.
+    """
+    transformers: Any = optional("transformers", "hub")
+    with _quiet(transformers), _told(place, "has no image processor that can be used"):
+        processor = transformers.AutoImageProcessor.from_pretrained(
+            place, backend="pil", local_files_only=True, trust_remote_code=False
+        )
+    return by_trial(lambda picture: processor(picture, return_tensors="pt")["pixel_values"][0], title)
 
 
 def _check_folder(place: str) -> None:
@@ -99,9 +111,9 @@ def _check_weights(report: dict[str, Any], place: str) -> None:
         )
 
 
-def _labels(config: Any) -> tuple[str, ...] | None:
+def class_names(by_index: Mapping[Any, Any] | None) -> tuple[str, ...] | None:
     """Return the names of the classes; None where they are the placeholders LABEL_0, LABEL_1 and so on."""
-    names = {int(index): str(name) for index, name in (config.id2label or {}).items()}
+    names = {int(index): str(name) for index, name in (by_index or {}).items()}
     if sorted(names) != list(range(len(names))) or all(re.fullmatch(r"LABEL_\d+", name) for name in names.values()):
         return None
     return tuple(names[index] for index in range(len(names)))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from seewhy.adapters.hugging_face import class_names, preparation
 from seewhy.engine.black_box import BlackBox
 from seewhy.engine.model import Layout, Model
 from seewhy.errors import ConfigError, ModelError, nearest, optional
@@ -37,7 +38,8 @@ def from_onnx(spec: str, checkpoint: str | Path | None = None) -> Model:
 
     Size, layout, channels and precision are those of the file's input where it states them. What it cannot state stands in a file of the
     same name that ends in .json, such as net.json beside net.onnx: {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],
-    "labels": ["ant", "bee"]}; any field of `seewhy.Model` may stand there, and "labels" may name a text file with one class a line.
+    "labels": ["ant", "bee"]}; any field of `seewhy.Model` may stand there, and "labels" may name a text file with one class a line. Without
+    it, the image processor of transformers in the same folder (preprocessor_config.json, config.json) is asked.
     Nothing in the file is run but the operators that onnxruntime brings.
 
     Args:
@@ -56,7 +58,7 @@ def from_onnx(spec: str, checkpoint: str | Path | None = None) -> Model:
     if not 0 < path.stat().st_size <= MOST_BYTES:
         raise ModelError(f"{path} has {path.stat().st_size} bytes; an ONNX file has at least one and at most 2 GiB")
     runtime = _opened(path)
-    stated = _stated(path.with_suffix(".json"))
+    stated = _stated(path.with_suffix(".json")) or _of_processor(path)
     taken = _Input(runtime, path.name)
     wanted = output if output is not None else stated.pop("output", None)
     answer = _Run(runtime, taken, _output(runtime, wanted, path.name))
@@ -81,6 +83,9 @@ def _opened(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
     options.log_severity_level = 4
+    options.add_session_config_entry(
+        "session.intra_op.allow_spinning", "0"
+    )  # waiting threads leave the cores to others
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # each of onnxruntime's own errors derives from Exception alone
@@ -186,6 +191,20 @@ def _stated(path: Path) -> dict[str, Any]:
                 + (f"; nearest: {near}" if near else f"; fields are {', '.join(STATED)}")
             )
     return {key: _value(key, value, path) for key, value in found.items()}
+
+
+def _of_processor(path: Path) -> dict[str, Any]:
+    """Return what the image processor beside an exported model of transformers states; nothing where there is none."""
+    if not (path.parent / "preprocessor_config.json").is_file():
+        return {}
+    stated = dict(vars(preparation(str(path.parent), path.name)))
+    config = path.parent / "config.json"
+    try:
+        found = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+        labels = class_names(found.get("id2label"))
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise ModelError(f"{config} is no configuration of a model: {_first_line(error)}") from error
+    return stated | ({"labels": labels} if labels else {})
 
 
 def _value(key: str, value: Any, path: Path) -> Any:
