@@ -83,5 +83,5 @@ class KernelSHAP(SegmentMethod):
         fit = kernel_fit(pairs.first(done), worths, nothing, game.full)
         notes = stopped(2 * done, 2 * planned, "coalitions")
         if not fit.error.isfinite().all():
-            notes += ("fewer samples than segments: the values are the most even that fit, take more samples",)
+            notes += ("too few samples for so many segments: no standard error can be given, take more samples",)
         return Shares(fit.values, game.full - nothing, fit.error, {"R² of the surrogate": fit.quality}, notes)
