@@ -5,14 +5,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 
 from seewhy.adapters.hugging_face import class_names, preparation
 from seewhy.engine.black_box import BlackBox
-from seewhy.engine.model import Layout, Model
+from seewhy.engine.model import Channels, Fit, Interpolation, Layout, Model
 from seewhy.errors import ConfigError, ModelError, nearest, optional
 
 ENDING = ".onnx"
@@ -24,6 +24,12 @@ MOST_STATED = 2**24
 
 PRECISIONS = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
 COLOURS = (1, 3)
+CHOICES = {
+    "layout": get_args(Layout),
+    "channels": get_args(Channels),
+    "fit": get_args(Fit),
+    "interpolation": get_args(Interpolation),
+}
 STATED = tuple(field.name for field in fields(Model) if field.name not in ("module", "layer", "notes"))
 """What the file of settings beside the network may state: the fields of `Model`."""
 
@@ -220,7 +226,7 @@ def _value(key: str, value: Any, path: Path) -> Any:
         "crop": number,
         "crop_first": isinstance(value, bool),
         "output": isinstance(value, str) or type(value) is int,
-    }.get(key, isinstance(value, str))
+    }.get(key, isinstance(value, str) and value in CHOICES.get(key, (value,)))
     if not right or (key == "size" and min(value if isinstance(value, list) else [value]) < 1):
         raise ModelError(f"{path}: {key} is {json.dumps(value)[:60]}, which seewhy.Model does not take")
     return tuple(value) if isinstance(value, list) else value
