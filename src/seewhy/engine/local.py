@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from seewhy.core.rules import Operation
@@ -197,9 +197,8 @@ class Local(TorchFunctionMode):
         if len(seen) > 1 and at.area > self._share * bounds[0] * bounds[1]:
             return None
         given = operation.args[0] if joins else operation.args
-        if not all(
-            _even(value, out.dim()) for value in tensors(given, operation.kwargs) if self._known.of(value) is None
-        ):
+        others = [value for value in tensors(given, operation.kwargs) if self._known.of(value) is None]
+        if not all(self._even(value, out.dim()) for value in others):
             return None
 
         def cut(value: Any) -> Any:
@@ -212,10 +211,12 @@ class Local(TorchFunctionMode):
         kwargs = {name: cut(value) for name, value in operation.kwargs.items()}
         return Patch(out, axes, at, operation.function(*([args, *operation.args[1:]] if joins else args), **kwargs))
 
+    def _even(self, value: Tensor, dim: int) -> bool:
+        """Say whether an operand that nothing is known of is that of the image itself for all rows.
 
-def _even(value: Tensor, dim: int) -> bool:
-    """Say whether an operand that no patch is known of is the same for all rows."""
-    return value.dim() < dim or len(value) == 1
+        One row for many changed images says so; where there is one image only, it may have been made from it out of sight.
+        """
+        return value.dim() < dim or (len(value) == 1 and (self._rows > 1 or isinstance(value, nn.Parameter)))
 
 
 def _cut(value: Tensor, at: Rectangles, axes: Pair, out: Tensor) -> Tensor:
