@@ -127,6 +127,13 @@ def explain(
     force: Force = False,
     seed: Seed = 0,
     device: Device = None,
+    profile: Annotated[
+        str,
+        typer.Option(
+            metavar="exact|fast",
+            help="fast: bfloat16 and merged norms where the map of the first photo stays the same.",
+        ),
+    ] = "exact",
 ) -> None:
     """Show where in each photo the evidence for the answer lies, and how far to trust that.
 
@@ -152,6 +159,7 @@ def explain(
             force=force,
             seed=seed,
             device=device,
+            profile=profile,
         )
     )
 

@@ -22,6 +22,7 @@ from seewhy.core.method import Method
 from seewhy.core.target import Target
 from seewhy.data.picture import expand, sample
 from seewhy.engine.anatomy import sample_of
+from seewhy.engine.fast import Profile
 from seewhy.engine.model import Fit, Model
 from seewhy.engine.recording import layer_of
 from seewhy.engine.session import Progress
@@ -52,6 +53,7 @@ class Order:
     force: bool
     seed: int
     device: str | None
+    profile: str = "exact"
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ def settled(order: Order, progress: Progress | None = None) -> Job:
     fit = chosen_fit(order.fit)
     model = load_model(order.model, order.checkpoint)
     model.needs_preprocessing()
-    session = Session(model, device=order.device, seed=order.seed, progress=progress)
+    profile = chosen_profile(order.profile)
+    session = Session(model, device=order.device, seed=order.seed, profile=profile, progress=progress)
     asked, why = _method(order, session)
     check_layer(session, asked)
     target = chosen_target(session.model, order.target, order.against)
@@ -146,6 +149,13 @@ def chosen_fit(fit: str | None) -> Fit | None:
     return cast("Fit", fit)
 
 
+def chosen_profile(profile: str) -> Profile:
+    """Return how the network is run."""
+    if profile not in get_args(Profile):
+        raise ConfigError(f"--profile is 'exact' or 'fast', got {profile!r}")
+    return cast("Profile", profile)
+
+
 def chosen_target(model: Model, target: str | None, against: str | None) -> Target:
     """Return the target; names are looked up at once, so that a wrong one costs no work."""
     which, rival = (_known(model, name) for name in (target, against))
@@ -181,6 +191,7 @@ def _command(order: Order, photo: Path) -> str:
     ):
         words += [name, value] if value is not None else []
     words += order.about.words()
+    words += ["--profile", order.profile] if order.profile != "exact" else []
     words += ["--checkpoint", str(order.checkpoint)] if order.checkpoint else []
     words += ["--seed", str(order.seed)] if order.seed else []
     return shlex.join(words + ([] if order.hide_test else ["--no-hide-test"]))

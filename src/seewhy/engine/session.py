@@ -66,7 +66,7 @@ class Session:
             raise ConfigError(f"profile is 'exact' or 'fast', got {profile!r}")
         if rows is not None and rows < 1:
             raise ShapeError(f"rows per pass must be at least 1, got {rows}")
-        self.model, self.seed = model, seed
+        self.model, self.seed, self.profile = model, seed, profile
         self.network = Network(model, device, seed)
         self._rows, self._progress = rows, progress
         if rows is not None:
