@@ -290,7 +290,7 @@ class TestOperations:
             (lambda x: torch.mul(x, 2, out=x.new_empty(x.shape)), "into a tensor that it is given"),
             (lambda x: x + torch.rand(1, dtype=x.dtype), "random numbers"),
             (lambda x: x + torch.from_numpy(x.numpy().max(axis=(2, 3), keepdims=True)), "looks at values"),
-            (lambda x: torch.from_dlpack(torch.utils.dlpack.to_dlpack(x)) * 2, ""),
+            (lambda x: torch.from_dlpack(torch.utils.dlpack.to_dlpack(x)) * 2, "."),
         ],
     )
     def test_what_cannot_be_followed_is_refused(self, step, why):
