@@ -229,6 +229,13 @@ def test_adds_up_in_single_precision(images):
     assert off(lifted(network, images.float(), "noise")) < 1e-5
 
 
+def test_a_score_that_hardly_depends_on_the_image_is_no_remainder(cnn, images):
+    """What is left is the rounding of a score of 1e9."""
+    cnn.head.bias.data += 1e9
+    found = lifted(cnn, images)
+    assert 0 < found.residual.abs().max() < 1e-6
+
+
 class Recurrent(nn.Module):
     def __init__(self) -> None:
         super().__init__()
