@@ -106,3 +106,21 @@ def test_the_cost_on_a_network_is_known_beforehand(cnn, images):
 def test_a_bad_setting(cnn, images):
     with pytest.raises(seewhy.ConfigError, match="at least 1 channel, or None for all, got 0"):
         seewhy.method("score-cam", channels=0)
+
+
+@pytest.mark.parametrize("key", ["score-cam", "ss-cam", "is-cam", "ablation-cam"])
+def test_a_budget_asks_about_the_channels_that_vary_most(key, cnn, images):
+    """A budget that ends after three channels gives what asking about the three that vary most gives, and says so."""
+    settings = {"ss-cam": {"samples": 2}, "is-cam": {"steps": 2}}.get(key, {})
+    looks = 2 if settings else 1
+    session = seewhy.Session(seewhy.Model(cnn, mean=0.5, std=0.5))
+    bounded = session.explain(images, 0, seewhy.method(key, budget=3 * looks + looks // 2, **settings))
+    chosen = session.explain(images, 0, seewhy.method(key, channels=3, **settings))
+    torch.testing.assert_close(bounded.heatmap, chosen.heatmap)
+    assert any("after 3 of 8 channels" in note for note in bounded.notes[0])
+    assert not any("budget" in note for note in chosen.notes[0])
+
+
+def test_a_budget_that_pays_for_no_channel():
+    with pytest.raises(seewhy.ConfigError, match="asks 10 times about each channel; a budget of 9 pays for none"):
+        seewhy.method("ss-cam", budget=9)

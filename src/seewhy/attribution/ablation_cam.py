@@ -8,7 +8,7 @@ from torch import Tensor
 
 from seewhy.core.channel_masking import ChannelMethod
 from seewhy.core.cost import Cost
-from seewhy.core.method import Anatomy, Source
+from seewhy.core.method import Anatomy, Attribution, Source
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
 from seewhy.ops.channels import weighted_sum
@@ -26,6 +26,7 @@ class AblationCAM(ChannelMethod):
         layer: the layer; "auto" is the last one with a grid.
         channels: ask about so many channels of each image only, those with the largest standard deviation over the positions; the
             others get the weight 0. None asks about all, as in the paper.
+        budget: the most that may be spent, forwards or a time; channels that vary most come first.
 
     Returns:
         Heatmap (b, *spatial) at the layer's resolution, not negative, in units of the score times the activation.
@@ -44,18 +45,20 @@ class AblationCAM(ChannelMethod):
     merit = "needs no gradient: weights are what the score really loses without a channel"
     caution = "channels that stand in for each other both lose nothing; 0 is not always nothing"
 
-    def cost_on(self, anatomy: Anatomy) -> Cost:
+    def cost_on(self, anatomy: Anatomy) -> Cost | None:
         """Return the image, once more to find out what is needed of it, and what follows the layer for each channel."""
-        return Cost(2, partial=self.asked(anatomy))
+        asked = self.asked(anatomy)
+        return None if asked is None else Cost(2, partial=asked)
 
-    def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"]:
+    def attribute(self, probe: Probe) -> Attribution:
         """Return the heatmap."""
         activation = probe.trace().activation[self.layer]  # (b, c, *spatial)
         chosen = self.chosen(activation)  # (b, n)
         ablated = (activation * _without(activation, one) for one in chosen.unbind(dim=1))
-        scores = torch.stack(list(probe.replayed(self.layer, ablated)), dim=1)  # (b, n)
-        weights = probe.score()[:, None] - scores
-        return weighted_sum(weights, of_channels(activation, chosen)).relu()
+        scores = self.averaged(probe.replayed(self.layer, self.affordable(ablated)))  # (b, reached)
+        reached, asked = scores.shape[1], chosen.shape[1]
+        heatmap = weighted_sum(probe.score()[:, None] - scores, of_channels(activation, chosen[:, :reached])).relu()
+        return Attribution(heatmap, notes=self.remarks(reached, asked))
 
 
 def _without(activation: Float[Tensor, "b c *spatial"], channel: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ class ISCAM(ChannelMaskMethod):
     Args:
         layer: the layer; "auto" is the last one with a grid.
         channels: ask about so many channels of each image only, those that vary most over the positions; None asks about all.
+        budget: the most that may be spent, forwards or a time; channels that vary most come first.
         fill: what is shown where the mask is 0.
         steps: stages of each mask, at least 1; 1 gives Score-CAM.
 

@@ -25,6 +25,7 @@ class ScoreCAM(ChannelMaskMethod):
         layer: the layer; "auto" is the last one with a grid.
         channels: ask about so many channels of each image only, those with the largest standard deviation over the positions; the
             others get the weight 0. None asks about all, as in the paper.
+        budget: the most that may be spent, forwards or a time; channels that vary most come first.
         fill: what is shown where the mask is 0: "zero" in the network's units gives the paper's product of mask and image.
 
     Returns:

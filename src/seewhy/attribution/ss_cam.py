@@ -26,6 +26,7 @@ class SSCAM(ChannelMaskMethod):
     Args:
         layer: the layer; "auto" is the last one with a grid.
         channels: ask about so many channels of each image only, those that vary most over the positions; None asks about all.
+        budget: the most that may be spent, forwards or a time; channels that vary most come first.
         fill: what is shown where the mask is 0.
         samples: noisy copies of each channel, at least 1; the paper takes 35.
         noise: standard deviation, as a share of the range of values of each channel; 0 gives Score-CAM.
