@@ -23,8 +23,8 @@ Corner = tuple[int, ...]
 WORTH = 0.9
 """The part of the whole network's multiply-adds below which windows are followed."""
 
-FOLLOWED_ROWS = 16
-"""How many windows are followed in the first pass; the best number is measured from there on."""
+FOLLOWED_ROWS = 8
+"""How many windows are followed in the first pass, whose time includes the tape; the best number is twice that or more, and measured."""
 
 TAPES = 2**30
 """How many bytes of tapes are kept for the images of a block; where they take more, each pack of windows tapes its image anew."""
