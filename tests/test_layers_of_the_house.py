@@ -20,6 +20,7 @@ RANKS = {
     "attribution": 6,
     "importance": 6,
     "evaluation": 7,
+    "choice": 7,
     "report": 8,
     "api": 9,
     "cli": 10,

@@ -19,13 +19,13 @@ from seewhy.core.sample import Sample
 from seewhy.core.target import Target
 from seewhy.engine.block import Question
 from seewhy.engine.session import Session
-from seewhy.errors import GradientError, LayerError, MethodError, TargetError
+from seewhy.errors import ConfigError, GradientError, LayerError, MethodError, ShapeError, TargetError
 from seewhy.evaluation.agreement import agreement
 from seewhy.evaluation.area import concentration
 from seewhy.report.examine import shrunk
 
-UNFIT = (MethodError, GradientError, LayerError, TargetError)
-"""What is raised where a method does not fit a network."""
+UNFIT = (MethodError, GradientError, LayerError, TargetError, ConfigError, ShapeError)
+"""What is raised where a method does not fit a network, its input or the budget."""
 
 
 @dataclass(frozen=True, eq=False)
