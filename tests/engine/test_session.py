@@ -1,5 +1,7 @@
 """A session shares passes, counts them, and says what it cannot do."""
 
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -513,3 +515,21 @@ def test_an_all_negative_map_is_said(cnn, images):
     explanation = seewhy.Session(cnn).explain(images, 0, "hires-cam")
     assert explanation.heatmap.max() <= 0
     assert explanation.notes[0] == ("the whole map is negative: everything in it speaks against class 0",)
+
+
+def test_another_thread_that_draws_does_not_make_a_network_random(cnn, images):
+    """The global state changes during the first pass, but the answer does not: the network is not what drew."""
+
+    class Disturbed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = cnn
+
+        def forward(self, x):
+            thread = threading.Thread(target=torch.rand, args=(1,))
+            thread.start()
+            thread.join()
+            return self.inner(x)
+
+    explanation = seewhy.Session(seewhy.Model(Disturbed(), layer="inner.down")).explain(images, 0)
+    assert not any("random" in note for note in explanation.notes[0])
