@@ -123,7 +123,7 @@ def _line(one: Measured) -> Sequence[str]:
     return (one.network, f"**{one.share:.2f}**", f"{bar:g}", _yes(one.share <= bar), *captum, f"{one.apart:.0e}")
 
 
-def _yes(reached: bool) -> str:  # noqa: FBT001 (a word for a fact)
+def _yes(reached: bool) -> str:
     return "yes" if reached else "**no**"
 
 
