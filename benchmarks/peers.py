@@ -210,6 +210,7 @@ def reference_rise(case: Case, keys: Sequence[str]) -> Run:
 
 GRAD_CAM = Peer("grad-cam", grad_cam, frozenset(GRAD_CAM_CLASSES) - {"score-cam", "ablation-cam"})
 ABLATION_PEERS = (Peer("grad-cam", grad_cam, frozenset({"ablation-cam"})),)
+LONG_ABLATION_PEERS = (Peer("grad-cam", grad_cam, frozenset({"ablation-cam"}), again=True),)
 SCORE_PEERS = (Peer("grad-cam", grad_cam, frozenset({"score-cam"})),)
 SHAP_PEERS = (Peer("captum, 1 row a pass", captum_kernel_shap, frozenset({"kernel-shap"}), again=True),)
 RISE_PEERS = (Peer("reference style", reference_rise, frozenset({"rise"}), again=True),)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 import seewhy
 from attention_oracle import CASES, SWIN, VIT, Case, drawn_weights, probe_of, returned_weights, spelled
 from networks import SmallCNN, SmallViT, seeded
-from seewhy.engine import attention_record
+from seewhy.engine.attention import record as attention_record
 from seewhy.engine.recording import first_of
 from seewhy.targets import Channel
 

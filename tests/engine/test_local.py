@@ -14,12 +14,12 @@ from networks import seeded
 from seewhy.adapters.efficientnet_lite import EfficientNetLite0
 from seewhy.core.needs import Needs
 from seewhy.core.rules import Operation
-from seewhy.engine.counting import Counting
-from seewhy.engine.local import Local
+from seewhy.engine.following.counting import Counting
+from seewhy.engine.following.local import Local
+from seewhy.engine.following.patches import Rectangles, around
+from seewhy.engine.following.sliding import Sliding, sliding
 from seewhy.engine.network import Network
-from seewhy.engine.patches import Rectangles, around
 from seewhy.engine.replay import CannotCut
-from seewhy.engine.sliding import Sliding, sliding
 
 
 class Odd(nn.Module):

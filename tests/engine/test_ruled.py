@@ -15,7 +15,7 @@ from seewhy.core.rules import NotCovered, Rules
 from seewhy.engine.block import Question
 from seewhy.engine.operations import kind_of_call, out_of_place, writes
 from seewhy.engine.probe import NetworkProbe
-from seewhy.engine.ruled import Ruled
+from seewhy.engine.ruling.ruled import Ruled
 from seewhy.rules.carrying import carried
 from seewhy.targets import as_target
 from spelled_twice import OfFunctions, OfModules, pair

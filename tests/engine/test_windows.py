@@ -11,9 +11,9 @@ import seewhy
 from networks import SmallCNN, seeded
 from seewhy.core.cost import Cost
 from seewhy.core.needs import Needs
-from seewhy.engine import windows as engine_windows
 from seewhy.engine.block import Question
-from seewhy.engine.local import Local
+from seewhy.engine.following import windows as engine_windows
+from seewhy.engine.following.local import Local
 from seewhy.engine.network import Network
 from seewhy.engine.probe import NetworkProbe
 from seewhy.targets.classes import ClassScore

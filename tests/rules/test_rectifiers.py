@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from seewhy.core.rules import Coverage
-from seewhy.engine.ruled import Ruled
+from seewhy.engine.ruling.ruled import Ruled
 from seewhy.rules.rectifiers import DECONVNET, GUIDED, blindness, remarks
 
 SPELLINGS = {

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seewhy.core.rules import NotCovered
-from seewhy.engine.ruled import Ruled
+from seewhy.engine.ruling.ruled import Ruled
 from seewhy.errors import MethodError
 from seewhy.rules.pairs import halves, secant
 from seewhy.rules.rescale import RESCALE

@@ -1,7 +1,6 @@
 """EfficientNet-Lite0 (Tan and Le 2019; the Lite variant, 2020): the network that is built in, with its ImageNet weights.
 
-4.7 million parameters, 0.4 billion multiply-adds for a picture of 224 x 224. Unlike EfficientNet-B0 it has no
-squeeze-and-excitation, and ReLU6 in place of swish.
+4.7 million parameters, 0.4 billion multiply-adds for a picture of 224 x 224. Unlike EfficientNet-B0: no squeeze-and-excitation, ReLU6.
 """
 
 import hashlib
@@ -42,8 +41,7 @@ class SameConv(nn.Conv2d):
             pads += [total // 2, total - total // 2]
         if pads[::2] != pads[1::2]:
             return super().forward(F.pad(input, pads))
-        around = (pads[2], pads[0])
-        return F.conv2d(input, self.weight, self.bias, self.stride, around, self.dilation, self.groups)
+        return F.conv2d(input, self.weight, self.bias, self.stride, (pads[2], pads[0]), self.dilation, self.groups)
 
 
 def norm(channels: int) -> nn.BatchNorm2d:

@@ -12,10 +12,10 @@ from seewhy.core.cost import Cost
 from seewhy.core.needs import Needs
 from seewhy.core.target import BoundTarget, Target
 from seewhy.core.trace import Trace
+from seewhy.engine.following.taping import Reference
 from seewhy.engine.network import Network
 from seewhy.engine.passes import Pass, upcast
 from seewhy.engine.replay import Tape
-from seewhy.engine.taping import Reference
 
 
 class Block:

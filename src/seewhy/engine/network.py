@@ -17,15 +17,15 @@ from seewhy.core.trace import Reading
 from seewhy.engine.anatomy import Anatomy, sample_of
 from seewhy.engine.chunking import Tuner
 from seewhy.engine.folding import merged
+from seewhy.engine.following.local import Local
+from seewhy.engine.following.patches import Rectangles
+from seewhy.engine.following.taping import Reference
 from seewhy.engine.grids import NOWHERE, Grid, find_grid
 from seewhy.engine.layers import Layer
-from seewhy.engine.local import Local
 from seewhy.engine.model import Model, laid_out
 from seewhy.engine.passes import Pass, on_grid
-from seewhy.engine.patches import Rectangles
 from seewhy.engine.recording import NOTHING, layer_of, split_call, watching
 from seewhy.engine.replay import CannotCut, Tape, record
-from seewhy.engine.taping import Reference
 from seewhy.engine.twin import borrowed, lay_channels_last, refuse_mixed_rows, twin, unwrapped
 from seewhy.errors import ModelError, OutOfMemory, SeewhyError, ShapeError
 from seewhy.ops.finite import all_finite

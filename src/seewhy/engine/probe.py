@@ -16,18 +16,18 @@ from seewhy.core.rules import Propagation, Rules
 from seewhy.core.target import BoundTarget, Target
 from seewhy.core.trace import Reading, Trace
 from seewhy.core.values import Array
-from seewhy.engine.attending import attention_of
+from seewhy.engine.attention.attending import attention_of
 from seewhy.engine.block import Bill, Question
 from seewhy.engine.chunking import clock, packs
 from seewhy.engine.constants import constant
+from seewhy.engine.following.windows import Windows
 from seewhy.engine.grids import raw_with
 from seewhy.engine.network import Network
 from seewhy.engine.partial import FromLayer
 from seewhy.engine.passes import check_grids, part_of, upcast
-from seewhy.engine.propagating import propagate
 from seewhy.engine.recording import layer_of
+from seewhy.engine.ruling.propagating import propagate
 from seewhy.engine.stand_ins import stand_in
-from seewhy.engine.windows import Windows
 from seewhy.errors import MethodError, ModelError, OutOfMemory
 
 MANY = 32

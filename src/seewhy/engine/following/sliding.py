@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seewhy.core.rules import Operation
-from seewhy.engine.patches import Pair, Rectangles
+from seewhy.engine.following.patches import Pair, Rectangles
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from seewhy.core.cost import Cost
 from seewhy.core.trace import Reading
 from seewhy.engine.block import Bill, Question
-from seewhy.engine.counting import Counting
+from seewhy.engine.following.counting import Counting
+from seewhy.engine.following.patches import Patch, Rectangles
+from seewhy.engine.following.taping import Reference
 from seewhy.engine.network import Network
 from seewhy.engine.partial import Partial
-from seewhy.engine.patches import Patch, Rectangles
 from seewhy.engine.replay import CannotCut
-from seewhy.engine.taping import Reference
 from seewhy.errors import ModelError, OutOfMemory
 
 Corner = tuple[int, ...]

@@ -10,9 +10,9 @@ from seewhy.core.cost import Cost
 from seewhy.core.needs import INPUT, Needs
 from seewhy.core.rules import Coverage, NotCovered, Propagation, Rules
 from seewhy.engine.block import Bill, Question
-from seewhy.engine.paired import paired
 from seewhy.engine.passes import check_grids, part_of, upcast
-from seewhy.engine.ruled import Ruled
+from seewhy.engine.ruling.paired import paired
+from seewhy.engine.ruling.ruled import Ruled
 
 FIRST = "first operation "
 """Name, before its number, of what went into the first linear or convolution."""

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from seewhy.core.rules import Operation
+from seewhy.engine.following.patches import Pair, Patch, Rectangles, around
+from seewhy.engine.following.taping import ALONE, FACTS, Entry, Reference
 from seewhy.engine.operations import out_of_place, tensors
-from seewhy.engine.patches import Pair, Patch, Rectangles, around
 from seewhy.engine.replay import CannotCut
-from seewhy.engine.taping import ALONE, FACTS, Entry, Reference
 
 SHARE = 0.7
 """The part of a map from which on the whole of it is computed."""

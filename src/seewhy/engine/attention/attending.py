@@ -11,8 +11,8 @@ from seewhy.core.attention import AttentionTrace, Pool
 from seewhy.core.cost import Cost
 from seewhy.core.needs import Needs
 from seewhy.core.trace import Reading
-from seewhy.engine.attention_places import Layout, placed_layouts, plain_layouts, shaped
-from seewhy.engine.attention_record import Cut, Record, Seen, watched
+from seewhy.engine.attention.places import Layout, placed_layouts, plain_layouts, shaped
+from seewhy.engine.attention.record import Cut, Record, Seen, watched
 from seewhy.engine.block import Bill, Block, Question
 from seewhy.engine.partial import TOLERANCE
 from seewhy.engine.passes import check_finite, upcast

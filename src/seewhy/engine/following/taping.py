@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from seewhy.core.rules import Operation
+from seewhy.engine.following.sliding import Sliding, sliding
 from seewhy.engine.operations import kind_of, tensors, writes
 from seewhy.engine.replay import CannotCut
-from seewhy.engine.sliding import Sliding, sliding
 
 _SQUASHING = ["sigmoid", "tanh", "hardsigmoid", "softsign", "logsigmoid", "relu6", "clamp"]
 _RECTIFYING = ["relu", "silu", "gelu", "hardswish", "elu", "selu", "celu", "leaky_relu", "prelu", "mish", "softplus"]

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seewhy.engine.attention_record import Finished, Record, Seen
+from seewhy.engine.attention.record import Finished, Record, Seen
 from seewhy.engine.grids import NOWHERE, Grid, grid_of, places_in
 from seewhy.errors import MethodError
 
