@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 import seewhy
-from benchmarks import memory, rows, starts, table
+from benchmarks import memory, rows, starts, table, windows
 
-EXTRA = ("memory", "starts")
+EXTRA = ("windows", "memory", "starts")
 
 
 def options() -> argparse.Namespace:
@@ -32,11 +32,13 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     results = [result for row in _wanted(asked.rows) if (result := _told(row, asked.seconds))]
+    local = [windows.measured(name) for name in windows.BARS] if _includes(asked.rows, "windows") else []
     grown = memory.measured() if _includes(asked.rows, "memory") else {}
     begun = starts.measured(asked.starts) if _includes(asked.rows, "starts") else []
     tables = [
         table.passes_table(results) if results else "",
         table.parity_table(results) if results else "",
+        windows.table(local) if local else "",
         table.memory_table(grown, memory.COUNTS) if grown else "",
         table.starts_table(begun) if begun else "",
     ]
@@ -44,6 +46,7 @@ def main() -> None:
     if asked.json:
         whole = {
             "passes": [asdict(result) for result in results],
+            "windows": [asdict(one) for one in local],
             "memory": grown,
             "starts": [asdict(s) for s in begun],
         }

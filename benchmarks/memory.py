@@ -28,6 +28,8 @@ def captum_ten_at_a_time(asked: Case, samples: int) -> object:
 TASKS = {
     "integrated-gradients": own("integrated-gradients", "steps", baseline="zero"),
     "smooth-grad": own("smooth-grad", "samples"),
+    "rise": own("rise", "samples"),
+    "kernel-shap": own("kernel-shap", "samples", segments="grid"),
     "captum integrated gradients, 10 rows a pass": captum_ten_at_a_time,
 }
 COUNTS = (10, 200)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import product
 from statistics import median
 
 import torch
@@ -125,12 +125,3 @@ def _line(one: Measured) -> Sequence[str]:
 
 def _yes(reached: bool) -> str:
     return "yes" if reached else "**no**"
-
-
-def main() -> None:
-    torch.set_num_threads(1)
-    print(table([measured(network) for network in islice(BARS, 3)]))
-
-
-if __name__ == "__main__":
-    main()
