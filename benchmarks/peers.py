@@ -241,6 +241,14 @@ WHY_APART = {
     ): "it adds 1e-6 to a denominator of squared gradients, which here are about 1e-6 themselves",
     ("torchcam", "grad-cam-pp"): "it divides a copy (`alpha[mask].div_`), so its weights stay undivided",
     (
+        "grad-cam",
+        "ablation-cam",
+    ): "it puts min - 1e7 in the place of a channel where activations may be negative, as here; ours is 0. At a rectified layer both agree to 3e-6",
+    (
+        "grad-cam",
+        "score-cam",
+    ): "it enlarges masks with aligned corners, ours with aligned cells; with its enlarging in ours both agree to 5e-6",
+    (
         "captum",
         "saliency",
     ): "float32 of the usual layout: ReLUs near zero flip; ours, channels last, is the nearer one to float64",
