@@ -5,25 +5,18 @@ from math import prod
 
 import torch
 
-from seewhy.core.budget import Allowance
-from seewhy.core.cost import Cost
+from seewhy.core.masking import LEAST, RandomMaskMethod
 from seewhy.core.method import Attribution, Source
-from seewhy.core.perturbing import PerturbationMethod
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
-from seewhy.core.values import as_value
-from seewhy.errors import ConfigError
 from seewhy.ops.filters import resize
 from seewhy.ops.masks import balanced_cells, cell_masks, per_axis
 from seewhy.ops.sensitivity import hsic
 
-LEAST = 4
-"""Masks without which dependence is not told from chance at all."""
-
 
 @register
 @dataclass(frozen=True)
-class HSIC(PerturbationMethod):
+class HSIC(RandomMaskMethod):
     """Show and hide cells of the image at random; a cell gets the dependence of the score on whether it is shown.
 
     map_i = HSIC(m_i, f) = tr(K_i H L H) / n^2, with H = 1 - 1/n, K_i a Gaussian kernel of width 1/2 between the n values of cell i (0 or 1), and L one
@@ -47,10 +40,6 @@ class HSIC(PerturbationMethod):
         their kernel times 1 - exp(-2); the level of chance is given.
     """
 
-    samples: int = 500
-    cells: int | tuple[int, ...] = 7
-    keep: float = 0.5
-
     key = "hsic"
     title = "HSIC"
     signed = False
@@ -58,25 +47,6 @@ class HSIC(PerturbationMethod):
     source = Source("Novello, Fel and Vigouroux 2022, Making Sense of Dependence", "2206.06219", "section 3")
     merit = "any kind of dependence, from few masks; wants only answers"
     caution = "unsigned; compare with the value that chance gives, which is among the figures"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "cells", as_value(self.cells))
-        fewest = min((self.cells,) if isinstance(self.cells, int) else self.cells)
-        if self.samples < LEAST or fewest < 1 or not 0 < self.keep < 1:
-            raise ConfigError(
-                f"hsic wants at least {LEAST} samples, at least 1 cell and keep between 0 and 1, "
-                f"got {self.samples}, {self.cells!r} and {self.keep}"
-            )
-        if (Allowance.of(self.budget).forwards or LEAST) < LEAST:
-            raise ConfigError(f"hsic wants a budget of at least {LEAST} forwards, got {self.budget}")
-
-    def cost(self) -> Cost | None:
-        """Return the image and each mask; None where the budget is a time."""
-        allowance = Allowance.of(self.budget)
-        if allowance.seconds is not None:
-            return None
-        return Cost(1 + min(self.samples, allowance.forwards or self.samples))
 
     def attribute(self, probe: Probe) -> Attribution:
         """Return the heatmap, and what chance would give."""
@@ -86,6 +56,6 @@ class HSIC(PerturbationMethod):
         masks = cell_masks(self.affordable(plan, LEAST), cells, size)
         scores = torch.stack(list(probe.masked(masks, self.hidden(probe))))  # (n, b)
         found, chance = hsic(plan[: len(scores)].to(scores), scores)
-        short = f"the budget of {self.budget} was spent after {len(scores)} of {self.samples} masks"
-        notes = () if len(scores) == self.samples else (short,)
-        return Attribution(resize(found.view(-1, *cells), size), notes=notes, figures={"HSIC by chance": chance})
+        return Attribution(
+            resize(found.view(-1, *cells), size), notes=self.remarks(len(scores)), figures={"HSIC by chance": chance}
+        )

@@ -3,26 +3,20 @@
 from dataclasses import dataclass
 from itertools import islice
 
-from seewhy.core.budget import Allowance
-from seewhy.core.cost import Cost
+from seewhy.core.masking import LEAST, RandomMaskMethod
 from seewhy.core.method import Attribution, Source
-from seewhy.core.perturbing import PerturbationMethod
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
-from seewhy.core.values import as_value
-from seewhy.errors import ConfigError
 from seewhy.ops.masks import mask_variance, per_axis, random_masks
 from seewhy.ops.sensitivity import Moments, moments, reliability
 from seewhy.ops.streams import paired
 
-LEAST = 4
-"""Masks without which two halves cannot be compared."""
 FIGURE = "reliability of the map (split half)"
 
 
 @register
 @dataclass(frozen=True)
-class RISE(PerturbationMethod):
+class RISE(RandomMaskMethod):
     """Show the image through random masks; a pixel gets the slope of the score against how much of the pixel is shown.
 
     map_p = Cov(m_p, f) / Var(m_p), with f the score of the image seen through mask m (the fill where m is 0). The covariance is the unbiased
@@ -49,9 +43,6 @@ class RISE(PerturbationMethod):
         cell apart and shifts are continuous, so that pixels at the border have the same law; any fill; the score is the target's own.
     """
 
-    samples: int = 500
-    cells: int | tuple[int, ...] = 7
-    keep: float = 0.5
     centred: bool = True
 
     key = "rise"
@@ -60,25 +51,6 @@ class RISE(PerturbationMethod):
     source = Source("Petsiuk et al. 2018, RISE", "1806.07421", "equation 6")
     merit = "wants only answers; says for each pixel how sure it is, and may be stopped at any time"
     caution = "an estimate: look at its reliability; blurred by the size of a mask cell"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "cells", as_value(self.cells))
-        fewest = min((self.cells,) if isinstance(self.cells, int) else self.cells)
-        if self.samples < LEAST or fewest < 1 or not 0 < self.keep < 1:
-            raise ConfigError(
-                f"rise wants at least {LEAST} samples, at least 1 cell and keep between 0 and 1, "
-                f"got {self.samples}, {self.cells!r} and {self.keep}"
-            )
-        if (Allowance.of(self.budget).forwards or LEAST) < LEAST:
-            raise ConfigError(f"rise wants a budget of at least {LEAST} forwards, got {self.budget}")
-
-    def cost(self) -> Cost | None:
-        """Return the image and each mask; None where the budget is a time."""
-        allowance = Allowance.of(self.budget)
-        if allowance.seconds is not None:
-            return None
-        return Cost(1 + min(self.samples, allowance.forwards or self.samples))
 
     def attribute(self, probe: Probe) -> Attribution:
         """Return the heatmap, its standard error and its reliability."""
@@ -101,6 +73,4 @@ class RISE(PerturbationMethod):
         else:
             heatmap, error = whole.product / self.keep, whole.product_error / self.keep
             agreed = reliability(halves[0].product, halves[1].product)
-        short = f"the budget of {self.budget} was spent after {whole.count} of {self.samples} masks"
-        notes = () if whole.count == self.samples else (short,)
-        return Attribution(heatmap, notes=notes, error=error, figures={FIGURE: agreed})
+        return Attribution(heatmap, notes=self.remarks(whole.count), error=error, figures={FIGURE: agreed})
