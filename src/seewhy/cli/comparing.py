@@ -53,7 +53,7 @@ class Order:
 
 def run(order: Order) -> None:
     """Draw the grid and say what it shows."""
-    with watched("compare") as watch, console.usage():
+    with watched() as watch, console.usage():
         model = load_model(order.model, order.checkpoint)
         model.needs_preprocessing()
         asked = _methods(order, model)

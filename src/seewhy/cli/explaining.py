@@ -117,7 +117,7 @@ def run(order: Order) -> None:
     """Explain every photo; end with exit code 3 where some failed."""
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
-    with watched(order.method) as watch:
+    with watched() as watch:
         with console.usage():
             photos = expand(order.photos)
             job = settled(order, watch.passes)

@@ -17,8 +17,8 @@ PATIENCE = 1.0
 class Watch:
     """Two bars: the pictures, where there are several; and the passes of the method at work, where they take longer than a moment."""
 
-    def __init__(self, bars: "Progress | None", title: str) -> None:
-        self._bars, self._title = bars, title
+    def __init__(self, bars: "Progress | None") -> None:
+        self._bars = bars
         self._pictures: TaskID | None = None
         self._passes: TaskID | None = None
         self._begun = time.monotonic()
@@ -49,13 +49,13 @@ class Watch:
 
 
 @contextmanager
-def watched(title: str) -> Iterator[Watch]:
+def watched() -> Iterator[Watch]:
     """Show progress while the block runs; nothing where nobody watches."""
     if not console.is_terminal():
-        yield Watch(None, title)
+        yield Watch(None)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console.err(), transient=True) as bars:
-        yield Watch(bars, title)
+        yield Watch(bars)
