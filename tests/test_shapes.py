@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-CHECKED = ("contracts", "engine/test_session.py", "evaluation", "importance", "ops", "render", "targets")
+CHECKED = ("contracts", "engine/test_session.py", "evaluation", "contributions", "ops", "render", "targets")
 
 
 @pytest.mark.slow

@@ -282,7 +282,7 @@ def test_a_map_without_evidence_opens_and_says_so(make):
 @pytest.mark.parametrize("dark", [False, True])
 def test_text_has_enough_contrast(dark):
     """WCAG 2 AA: 4.5 to 1 for every pair of text and ground that the style sheet uses."""
-    css = Path(seewhy.report.__file__).with_name("templates").joinpath("photo.css").read_text()
+    css = Path(seewhy.report.__file__).with_name("templates").joinpath("house.css").read_text()
     light, night = (
         dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6})", block))
         for block in re.findall(r":root \{(.*?)\}", css, re.DOTALL)[:2]

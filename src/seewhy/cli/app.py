@@ -7,6 +7,23 @@ from typing import Annotated
 import typer
 
 from seewhy.cli import console
+from seewhy.cli.options import (
+    AsJson,
+    BudgetOption,
+    Checkpoint,
+    Device,
+    FillOption,
+    FitName,
+    Force,
+    Layer,
+    ModelName,
+    Out,
+    Photos,
+    Seed,
+    SegmentsOption,
+    Settings,
+)
+from seewhy.cli.unit_commands import COMMANDS
 from seewhy.version import __version__
 
 app = typer.Typer(
@@ -17,66 +34,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Photos = Annotated[
-    list[Path], typer.Argument(metavar="PHOTO…", help="Pictures, or folders of pictures.", show_default=False)
-]
-ModelName = Annotated[str, typer.Option("--model", "-m", help="A model: see `seewhy models`.")]
-Checkpoint = Annotated[
-    Path | None,
-    typer.Option(help="Weights for the model: .safetensors, or .pt without code in it.", show_default=False),
-]
-Out = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON on stdout.")]
-FitName = Annotated[
-    str | None,
-    typer.Option(
-        "--fit",
-        metavar="crop|pad|squash",
-        help="How a picture is fitted; the model's own way by default.",
-        show_default=False,
-    ),
-]
-Layer = Annotated[
-    str | None,
-    typer.Option(help="Layer to look at: see `seewhy layers`; found by itself by default.", show_default=False),
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        help="A setting of the method, such as steps=64; may be repeated.",
-        show_default=False,
-    ),
-]
-BudgetOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="N|TIME",
-        help="The most that a perturbation method may spend: forwards (500) or a time (30s, 2m); the best map so far is drawn.",
-        show_default=False,
-    ),
-]
-SegmentsOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="slic|grid|FILE",
-        help="Parts of the picture for LIME, SHAP and their kin; a file is a .npy of integers or a picture whose colours are parts.",
-        show_default=False,
-    ),
-]
-FillOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="KIND|PICTURE",
-        help="What is shown where something is hidden: mean, blur, noise, black, white, zero, or another picture.",
-        show_default=False,
-    ),
-]
-Seed = Annotated[int, typer.Option(help="Of everything that is drawn at random.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps …", show_default=False)]
 
 
 def _version(wanted: bool) -> None:
@@ -288,6 +245,10 @@ def doctor(
         examine_environment(as_json=as_json)
     else:
         examine_preprocessing(model, folder, checkpoint, as_json=as_json)
+
+
+for command in COMMANDS:
+    app.command()(command)
 
 
 def main() -> None:

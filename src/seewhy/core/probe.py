@@ -80,6 +80,10 @@ class Probe(ABC):
         """
 
     @abstractmethod
+    def answers(self, layer: str, variants: Iterable[Float[Tensor, "b c *spatial"]]) -> Iterator[Float[Tensor, "b k"]]:
+        """Yield the network's answers, as `replayed` yields scores; a layer without a grid gives variants in its own layout."""
+
+    @abstractmethod
     def with_tokens(self, layer: str, kept: Iterable[Int[Tensor, "#b k"]]) -> Iterator[Float[Tensor, " b"]]:
         """Yield the scores where a layer hands on only some of its patch tokens; class and register tokens always stay.
 

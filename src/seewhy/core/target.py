@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -28,6 +29,15 @@ class BoundTarget:
     unit: str
     classes: tuple[int, ...] | None = None
 
+    def each(self, times: int) -> "BoundTarget":
+        """Return the same question of `times` batches of these images that lie one after the other."""
+        if times == 1:
+            return self
+        images = len(self.names)
+        return BoundTarget(
+            lambda reading: torch.cat([self(part) for part in reading.split(images)]), self.names * times, self.unit
+        )
+
     def __call__(self, reading: Reading) -> Float[Tensor, " b"]:
         """Return the score of each image; raise `TargetError` where the target gives anything else."""
         score = self.score(reading)
@@ -50,6 +60,10 @@ class Target(ABC):
     def needs(self) -> Needs:
         """Return the activations that the target reads; none unless it looks inside the network."""
         return Needs()
+
+    def reads_answer(self) -> bool:
+        """Say whether the target reads the network's answer; where it does not, what follows the layers that it reads need not run."""
+        return True
 
     @abstractmethod
     def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
@@ -95,6 +109,10 @@ class Combination(Target):
         for part in self.parts:
             united |= part.needs()
         return united
+
+    def reads_answer(self) -> bool:
+        """Say whether any part does."""
+        return any(part.reads_answer() for part in self.parts)
 
     def part(self, rows: slice, images: int) -> Target:
         """Return the combination of the parts of these rows."""

@@ -1,6 +1,6 @@
 """What one pass through the network leaves behind."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from jaxtyping import Float
@@ -18,6 +18,12 @@ class Reading:
 
     output: Tensor
     activation: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def split(self, rows: int) -> Iterator["Reading"]:
+        """Yield what was read of so many rows at a time."""
+        for start in range(0, len(self.output), rows):
+            part = slice(start, start + rows)
+            yield Reading(self.output[part], {name: value[part] for name, value in self.activation.items()})
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ from seewhy.engine.grids import NOWHERE, Grid, find_grid
 from seewhy.engine.layers import Layer
 from seewhy.engine.model import Model, laid_out
 from seewhy.engine.passes import Pass, on_grid
-from seewhy.engine.recording import NOTHING, layer_of, split_call, watching
+from seewhy.engine.recording import NOTHING, Reached, layer_of, split_call, watching
 from seewhy.engine.replay import CannotCut, Tape, record
 from seewhy.engine.twin import borrowed, lay_channels_last, refuse_mixed_rows, twin, unwrapped
 from seewhy.errors import ModelError, OutOfMemory, SeewhyError, ShapeError
@@ -130,6 +130,7 @@ class Network:
         under: AbstractContextManager[Any] = PLAINLY,
         *,
         partial: bool = False,
+        stop: bool = False,
     ) -> Pass:
         """Run the network once.
 
@@ -139,12 +140,13 @@ class Network:
             put: what layers give on instead of what they make, each in the layer's own layout.
             under: what sees each operation of the pass: rules, a recorder, a replay.
             partial: only a part of the network runs under it, and the pass is counted so.
+            stop: the pass ends where all layers that are wanted have been seen; it has no answer then, and is counted as a partial one.
         """
         with self._explained(inputs):
-            made = self._forward(inputs, needs, put, under)
+            made = self._forward(inputs, needs, put, under, stop=stop)
         if needs.gradients and not made.reading.output.requires_grad and INPUT not in needs.gradients:
             made = self._forward(inputs, needs | Needs(gradients=frozenset({INPUT})), put, under)
-        self.count(Cost(partial=len(inputs)) if partial else Cost(forwards=len(inputs)))
+        self.count(Cost(partial=len(inputs)) if partial or stop else Cost(forwards=len(inputs)))
         return made
 
     def _forward(
@@ -153,10 +155,12 @@ class Network:
         needs: Needs,
         put: Mapping[str, Tensor],
         under: AbstractContextManager[Any] = PLAINLY,
+        *,
+        stop: bool = False,
     ) -> Pass:
         with self._running():
             if self._settled:
-                return self._seeded(inputs, needs, put, under)
+                return self._seeded(inputs, needs, put, under, stop=stop)
             made = self._try_channels_last(inputs, needs) or self._seeded(inputs, needs)
             self._settled = True
             return made if under is PLAINLY and not put else self._seeded(inputs, needs, put, under)
@@ -187,14 +191,16 @@ class Network:
         needs: Needs,
         put: Mapping[str, Tensor] = NOTHING,
         under: AbstractContextManager[Any] = PLAINLY,
+        *,
+        stop: bool = False,
     ) -> Pass:
         """Run once; a network that draws random numbers in eval mode draws the same ones each time, and nobody else's."""
         if self._draws:
             with torch.random.fork_rng(devices=[]):
                 torch.random.manual_seed(self.seed)
-                return self._once(inputs, needs, put, under)
+                return self._once(inputs, needs, put, under, stop=stop)
         if self._settled:
-            return self._once(inputs, needs, put, under)
+            return self._once(inputs, needs, put, under, stop=stop)
         before = torch.random.get_rng_state()
         made = self._once(inputs, needs, put, under)
         if torch.equal(before, torch.random.get_rng_state()):
@@ -212,14 +218,19 @@ class Network:
         needs: Needs,
         put: Mapping[str, Tensor],
         under: AbstractContextManager[Any],
+        *,
+        stop: bool = False,
     ) -> Pass:
         from_input = INPUT in needs.gradients
         leaf = inputs.detach().clone().requires_grad_() if from_input else inputs
         with (
             torch.set_grad_enabled(from_input),
-            watching(self.module, needs.activations, needs.gradients - {INPUT}, put) as watch,
+            watching(self.module, needs.activations, needs.gradients - {INPUT}, put, stop=stop) as watch,
         ):
-            output = self._run(leaf, under)
+            try:
+                output = self._run(leaf, under)
+            except Reached:
+                output = leaf.new_empty((len(leaf), 0))
             _check_answer(output, len(inputs))
             nodes = {name: watch.of(name) for name in needs.layers}
         grids = {name: self._grid(name, value, inputs) for name, value in nodes.items()}

@@ -16,7 +16,6 @@ from seewhy.engine.chunking import clock
 from seewhy.engine.passes import Pass, check_finite, upcast
 from seewhy.engine.replay import CannotCut, Replay, Tape, hollow
 from seewhy.errors import ModelError, OutOfMemory
-from seewhy.ops.finite import all_finite
 
 V = TypeVar("V")
 """A variant of the images of a block: a window, an activation, a choice of tokens."""
@@ -51,11 +50,19 @@ class Partial(ABC, Generic[V]):
 
     def scores(self, variants: Iterable[V]) -> Iterator[Float[Tensor, " b"]]:
         """Yield one score for each image, variant after variant; variants are taken ahead, a pack at a time."""
+        for reading in self.readings(variants):
+            with torch.no_grad():
+                score = self.question.bound(reading)
+            check_finite(score)
+            yield upcast(score)
+
+    def readings(self, variants: Iterable[V]) -> Iterator[Reading]:
+        """Yield what the network gives for all images, variant after variant."""
         stream = iter(variants)
         while pack := list(islice(stream, self.network.tuner.rows(self.kind, self.least))):
-            yield from self._scored(pack)
+            yield from self._read(pack)
 
-    def _scored(self, pack: list[V]) -> Iterator[Float[Tensor, " b"]]:
+    def _read(self, pack: list[V]) -> Iterator[Reading]:
         device = self.block.inputs.device
         begun = clock(device)
         try:
@@ -65,29 +72,12 @@ class Partial(ABC, Generic[V]):
             if not half:
                 raise
             self.network.tuner.limit(self.kind, half)
-            yield from self._scored(pack[:half])
-            yield from self._scored(pack[half:])
+            yield from self._read(pack[:half])
+            yield from self._read(pack[half:])
             return
         if len(pack) >= self.least:
             self.network.tuner.saw(self.kind, len(pack), (clock(device) - begun) / len(readings))
-        yield from self._row_by_row(readings)
-
-    def _row_by_row(self, readings: Sequence[Reading]) -> list[Float[Tensor, " b"]]:
-        """Return the scores of each row, from the readings of all images."""
-        outputs = torch.stack([reading.output for reading in readings], dim=1)  # (rows, b, ...)
-        layers = {
-            name: torch.stack([reading.activation[name] for reading in readings], dim=1)
-            for name in readings[0].activation
-        }
-        with torch.no_grad():
-            scores = [
-                self.question.bound(Reading(output, {name: values[row] for name, values in layers.items()}))
-                for row, output in enumerate(outputs)
-            ]
-        if not all_finite(torch.cat(scores)):
-            for score in scores:
-                check_finite(score)
-        return [upcast(score) for score in scores]
+        yield from _row_by_row(readings)
 
     def whole(self, inputs: Tensor, put: dict[str, Tensor] | None = None) -> Reading:
         """Run the whole network on these rows, and charge it."""
@@ -178,3 +168,13 @@ class FromLayer(Partial[Tensor]):
         if self.agrees(found.reading.output, wanted.reading.output):
             return ""
         return self._why("what comes before it does more than feed it")
+
+
+def _row_by_row(readings: Sequence[Reading]) -> Iterator[Reading]:
+    """Yield each row of the readings of all images."""
+    outputs = torch.stack([reading.output for reading in readings], dim=1)  # (rows, b, ...)
+    layers = {
+        name: torch.stack([reading.activation[name] for reading in readings], dim=1) for name in readings[0].activation
+    }
+    for row, output in enumerate(outputs):
+        yield Reading(output, {name: values[row] for name, values in layers.items()})

@@ -14,7 +14,7 @@ from seewhy.core.needs import INPUT, Needs, at
 from seewhy.core.probe import Probe
 from seewhy.core.rules import Propagation, Rules
 from seewhy.core.target import BoundTarget, Target
-from seewhy.core.trace import Reading, Trace
+from seewhy.core.trace import Trace
 from seewhy.core.values import Array
 from seewhy.engine.attention.attending import attention_of
 from seewhy.engine.block import Bill, Question
@@ -159,7 +159,7 @@ class NetworkProbe(Probe):
         else:
             inputs = self._block.inputs.repeat(times, *[1] * (self.inputs.dim() - 1))
             made = network.forward(inputs, needs, {put: torch.cat(pack)})
-        trace = made.trace(_each(self.bound, times), last=True)
+        trace = made.trace(self.bound.each(times), last=True)
         backwards = times if needs.gradients else 0
         network.count(Cost(backwards=backwards * len(self.inputs)))
         self._bill.cost += Cost(times, backwards)
@@ -183,11 +183,22 @@ class NetworkProbe(Probe):
 
     def replayed(self, layer: str, variants: Iterable[Float[Tensor, "b c *spatial"]]) -> Iterator[Float[Tensor, " b"]]:
         """Yield the scores where a layer gives each variant on its grid instead of its own output."""
+        check_grids(self.trace(), Needs(frozenset({layer})))
+        part, back = self._from_layer(layer, variants)
+        return part.scores(back)
+
+    def answers(self, layer: str, variants: Iterable[Float[Tensor, "b c *spatial"]]) -> Iterator[Float[Tensor, "b k"]]:
+        """Yield the network's answers where a layer gives each variant instead of its own output."""
+        part, back = self._from_layer(layer, variants)
+        return (upcast(reading.output) for reading in part.readings(back))
+
+    def _from_layer(self, layer: str, variants: Iterable[Tensor]) -> tuple[FromLayer, Iterator[Tensor]]:
+        """Return what replays from a layer, and the variants in the layer's own layout."""
         made = self._block.shared
         raw, grid = made.nodes[layer].detach(), made.grids[layer]
-        check_grids(self.trace(), Needs(frozenset({layer})))
-        back = (raw_with(raw, grid, variant.to(raw)) for variant in variants)
-        return FromLayer(self._question, self._bill, layer, raw).scores(back)
+        return FromLayer(self._question, self._bill, layer, raw), (
+            raw_with(raw, grid, variant.to(raw)) for variant in variants
+        )
 
     def with_tokens(self, layer: str, kept: Iterable[Int[Tensor, "#b k"]]) -> Iterator[Float[Tensor, " b"]]:
         """Yield the scores where a layer hands on only some of its patch tokens; class and register tokens always stay."""
@@ -246,21 +257,3 @@ class NetworkProbe(Probe):
     def generator(self) -> Generator:
         """Return a fresh random generator on the CPU, seeded by the session."""
         return Generator().manual_seed(self._block.seed)
-
-
-def _each(bound: BoundTarget, times: int) -> BoundTarget:
-    """Apply a bound target to `times` variants of its images that lie one after the other."""
-    if times == 1:
-        return bound
-    images = len(bound.names)
-
-    def score(reading: Reading) -> Float[Tensor, " n"]:
-        parts = []
-        for n in range(times):
-            rows = slice(n * images, (n + 1) * images)
-            parts.append(
-                bound(Reading(reading.output[rows], {name: value[rows] for name, value in reading.activation.items()}))
-            )
-        return torch.cat(parts)
-
-    return BoundTarget(score, bound.names * times, bound.unit)

@@ -64,9 +64,18 @@ def layer_of(network: nn.Module, name: str) -> nn.Module:
 NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
 
+class Reached(BaseException):
+    """Ends a pass that has given all that was wanted; no error, so that a network that catches its own does not catch it."""
+
+
 @contextmanager
 def watching(
-    network: nn.Module, keep: frozenset[str], differentiate: frozenset[str], put: Mapping[str, Tensor] = NOTHING
+    network: nn.Module,
+    keep: frozenset[str],
+    differentiate: frozenset[str],
+    put: Mapping[str, Tensor] = NOTHING,
+    *,
+    stop: bool = False,
 ) -> Iterator[Watch]:
     """Keep what each layer puts out while the block runs; leave no hook behind.
 
@@ -75,14 +84,18 @@ def watching(
 
     A layer in `put` gives that tensor on, in its own layout, instead of what it made; everything before it runs in vain. The name
     "encoder:in" means what the layer is given, its first argument.
+
+    With `stop`, `Reached` is raised as soon as every layer in `keep` and `differentiate` has been seen, each in the call that is named.
     """
     watch = Watch()
+    missing = set(keep | differentiate)
     starts = {split_call(name)[0] for name in differentiate}
     wanted = {split_call(name)[0] for name in keep | differentiate}
 
     def hook(name: str, module: nn.Module, args: Any, output: Any) -> Any:
         tensor = first_of(output)
         calls = watch.calls.setdefault(name, [])
+        call = len(calls)
         given = put.get(f"{name}#{len(calls)}", put.get(name))
         if tensor is not None and given is None and name not in wanted:
             calls.append(tensor)  # a call before the one that is replaced; it only counts
@@ -94,11 +107,18 @@ def watching(
         tensor = tensor if given is None else given
         if name not in starts:
             calls.append(tensor.clone() if given is None else given)
+            end(name, call)
             return None if given is None else with_first(output, given.clone())
         torch.set_grad_enabled(True)  # the pass as a whole runs inside a context that puts this back
         node = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
         calls.append(node)
+        end(name, call)
         return with_first(output, node.clone())
+
+    def end(name: str, call: int) -> None:
+        missing.difference_update({f"{name}#{call}"} if call else {name, f"{name}#0"})
+        if stop and not missing:
+            raise Reached
 
     with ExitStack() as stack:
         for name in {split_call(name)[0] for name in keep | differentiate | put.keys()}:

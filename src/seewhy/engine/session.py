@@ -16,8 +16,10 @@ from seewhy.core.explanation import Explanation
 from seewhy.core.method import Anatomy, Attribution, Method
 from seewhy.core.needs import Needs
 from seewhy.core.registry import registered
+from seewhy.core.rules import Rules
 from seewhy.core.sample import Sample
 from seewhy.core.target import Target
+from seewhy.engine.ascent import Ascent, Together
 from seewhy.engine.black_box import is_black_box
 from seewhy.engine.block import Bill, Block, Question
 from seewhy.engine.chunking import clock
@@ -179,6 +181,26 @@ class Session:
         _ = block.shared
         network.tuner.saw((needs, "block"), len(inputs), clock(inputs.device) - begun)
         return block
+
+    def ascent(
+        self,
+        target: Target,
+        start: Float[Tensor, "1 c *spatial"],
+        *,
+        revival: Rules | None = None,
+        together: Together | None = None,
+        seen: frozenset[str] = frozenset(),
+    ) -> Ascent:
+        """Return what scores pictures of the size of `start` on their way up to a target; see `seewhy.engine.ascent.Ascent`.
+
+        Raises:
+            TargetError: the network is a black box, which gives no gradient.
+        """
+        if is_black_box(self.network.module):
+            raise TargetError(
+                f"a picture climbs along a gradient, and {self.model.title} is a black box, which only answers"
+            )
+        return Ascent(self.network, target, start, revival=revival, together=together, seen=seen)
 
     def _explain(
         self, block: Block, target: Target, methods: Sequence[Method], samples: Sequence[Sample]

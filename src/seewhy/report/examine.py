@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
 
+from seewhy.contributions.channels import channel_contribution
 from seewhy.core.cost import Cost
 from seewhy.core.explanation import Explanation
 from seewhy.core.method import Method
@@ -22,7 +23,6 @@ from seewhy.engine.session import Session
 from seewhy.evaluation.area import SHARE, concentration, evidence_area, place
 from seewhy.evaluation.hide_test import HideTest as Test
 from seewhy.evaluation.hide_test import HideTestResult
-from seewhy.importance.channels import channel_contribution
 from seewhy.report.photo import Answer, ChannelFinding, HideTest, PhotoReport
 from seewhy.report.words import probability as written
 from seewhy.targets import Rank

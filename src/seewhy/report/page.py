@@ -1,14 +1,8 @@
 """One photo, explained, as one HTML file that opens from disk and asks nothing of any network."""
 
-import json
-from base64 import b64encode
-from functools import cache
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from seewhy.render.bar import figures, percent
 from seewhy.render.outline import contours
@@ -18,6 +12,7 @@ from seewhy.report.axis import axis
 from seewhy.report.images import DETAILS, Detail, channel_uri, gradient, map_uri, path, photo_uri
 from seewhy.report.numbers import numbers
 from seewhy.report.photo import Answer, ChannelFinding, HideTest, PhotoReport
+from seewhy.report.sheet import embedded, facts, kept, looks, rendered
 from seewhy.report.words import alternative, answer_value, evidence, probability, quantity
 
 LARGEST = 300_000
@@ -37,36 +32,20 @@ def page(report: PhotoReport) -> str:
     """
     html = ""
     for detail in DETAILS:
-        html = _environment().get_template("photo.html.jinja").render(_content(report, detail))
+        html = rendered("photo", _content(report, detail))
         if len(html.encode()) < LARGEST:
             break
     return html
 
 
-@cache
-def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("seewhy.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {"percent": lambda share: _kept(percent(share)), "figures": figures, "probability": probability}
-    return made
-
-
 def _content(report: PhotoReport, detail: Detail) -> dict[str, Any]:
-    script, style = (_source(name) for name in ("photo.js", "photo.css"))
     width, height = drawing_size(report.picture.size, _UNITS, _UNITS)
     return {
         "report": report,
         "creed": CREED,
         "chosen": report.answers[report.chosen],
-        "style": Markup(style),  # noqa: S704 - a file of this package
-        "script": Markup(script),  # noqa: S704 - a file of this package
-        "script_hash": b64encode(sha256(script.encode()).digest()).decode(),
-        "data": _embedded(report),
+        **looks("photo"),
+        "data": embedded(numbers(report)),
         "photo": photo_uri(report.picture, detail.photo, detail.quality),
         "box": (width, height),
         "unseen": _unseen(report),
@@ -76,7 +55,7 @@ def _content(report: PhotoReport, detail: Detail) -> dict[str, Any]:
         "normalization": report.normalization,
         "test": _test(report.hide_test, detail) if report.hide_test else None,
         "channels": [_channel(report, channel, detail) for channel in report.channels],
-        "provenance": _flat(numbers(report)["provenance"]),
+        "provenance": facts(numbers(report)["provenance"]),
         "value": answer_value(report.answers[report.chosen], report.score_unit),
     }
 
@@ -97,8 +76,8 @@ def _answer(report: PhotoReport, index: int, detail: Detail) -> dict[str, Any]:
         "map": map_uri(report, answer.heatmap, detail),
         "line": path(loops or [], values.shape, _UNITS),
         "alternative": alternative(report, index),
-        "evidence": _kept(evidence(report, index)),
-        "outlined": _kept(line),
+        "evidence": kept(evidence(report, index)),
+        "outlined": kept(line),
     }
 
 
@@ -157,7 +136,7 @@ def _channel(report: PhotoReport, channel: ChannelFinding, detail: Detail) -> di
         "index": channel.index,
         "map": channel_uri(report, channel.heatmap, detail),
         "contribution": f"{sign}{figures(channel.contribution)} {report.score_unit}".strip(),
-        "share": _kept(percent(channel.share)),
+        "share": kept(percent(channel.share)),
     }
 
 
@@ -165,30 +144,3 @@ def _unseen(report: PhotoReport) -> str:
     """Return the parts that the network did not see, as the data of an SVG path."""
     values = resample(report.answers[report.chosen].heatmap, drawing_size(report.picture.size, 160, 160))
     return path(contours(np.isnan(values)), values.shape, _UNITS)
-
-
-def _kept(text: str) -> str:
-    """Return the text with its percent signs kept on the line of their number."""
-    return text.replace(" %", "\u00a0%")
-
-
-def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
-    """Return nested provenance as lines of (name, value), with dots between the levels."""
-    if isinstance(value, dict) and value:
-        return [line for key, inner in value.items() for line in _flat(inner, f"{name}.{key}" if name else key)]
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return [(name, text)] if name else []
-
-
-def _embedded(report: PhotoReport) -> Markup:
-    """Return the numbers as JSON that cannot end the element it stands in."""
-    text = json.dumps(numbers(report), allow_nan=False)
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
-
-
-@cache
-def _source(name: str) -> str:
-    loader = _environment().loader
-    if loader is None:
-        raise RuntimeError("the environment of the page has no loader")
-    return loader.get_source(_environment(), name)[0].strip()

@@ -39,6 +39,29 @@ def deconvolved(operation: Operation) -> Tensor:
     return carried(operation.run(), carrier)
 
 
+class _Redirected(torch.autograd.Function):
+    """Hands the value on; where a rectifier is shut, what would open it comes back, and nothing else."""
+
+    @staticmethod
+    def forward(ctx: Any, given: Tensor, value: Tensor) -> Tensor:
+        ctx.save_for_backward(given < value, given > value)
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        below, above = ctx.saved_tensors
+        opening = torch.where(below, gradient.relu(), gradient)
+        return torch.where(above, -(-opening).relu(), opening), None
+
+
+def redirected(operation: Operation) -> Tensor:
+    """Rectify; where it is shut, below zero or above a ceiling, only what would open it comes back."""
+    made: Tensor = _Redirected.apply(operation.input, operation.run())  # type: ignore[no-untyped-call]
+    return made
+
+
+REDIRECTED = Rules("redirected rectifiers", dict.fromkeys(RECTIFIERS, redirected), exact=_PLAIN, on_fallback="flag")
+"""A way back to a picture from a unit that is shut: for the first steps of an ascent, as lucid does for networks with ReLU."""
 GUIDED = Rules(
     "guided backprop", dict.fromkeys(RECTIFIERS, guided), exact=_PLAIN, required=RECTIFIERS, on_fallback="flag"
 )

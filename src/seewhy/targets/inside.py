@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor
@@ -28,6 +29,10 @@ class Channel(Target):
         """Return the layer."""
         return Needs(activations=frozenset({self.layer}))
 
+    def reads_answer(self) -> bool:
+        """Say that only the layer is read."""
+        return False
+
     def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
         """Check that there is such a channel."""
 
@@ -45,28 +50,34 @@ class Neuron(Target):
     Args:
         layer: name of the layer.
         index: number of the channel.
-        position: (row, column) on the layer's grid; the position of the largest activation, found on the unperturbed image, if None.
+        position: (row, column) on the layer's grid, or "center"; the position of the largest activation, found on the unperturbed image,
+            if None.
     """
 
     layer: str
     index: int
-    position: tuple[int, ...] | None = None
+    position: tuple[int, ...] | Literal["center"] | None = None
 
     def needs(self) -> Needs:
         """Return the layer."""
         return Needs(activations=frozenset({self.layer}))
 
+    def reads_answer(self) -> bool:
+        """Say that only the layer is read."""
+        return False
+
     def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
         """Freeze the position for each image."""
         channel = _channel(reading, self.layer, self.index)
         size = tuple(channel.shape[1:])
-        if self.position is None:
+        position = tuple(n // 2 for n in size) if self.position == "center" else self.position
+        if position is None:
             flat = _flat(channel.detach()).argmax(dim=1)
         else:
-            if len(self.position) != len(size) or any(not 0 <= p < n for p, n in zip(self.position, size, strict=True)):
-                raise TargetError(f"there is no position {self.position} on the grid {size} of {self.layer!r}")
+            if len(position) != len(size) or any(not 0 <= p < n for p, n in zip(position, size, strict=True)):
+                raise TargetError(f"there is no position {position} on the grid {size} of {self.layer!r}")
             place = 0
-            for p, n in zip(self.position, size, strict=True):
+            for p, n in zip(position, size, strict=True):
                 place = place * n + p
             flat = channel.new_full((len(channel),), place).long()
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import seewhy.attribution  # noqa: F401 (enters every method in the registry)
 from seewhy.adapters.load import load_model
 from seewhy.choice import AUTO_METHOD, choose
+from seewhy.contributions.channels import ChannelContribution, Normalization, channel_contribution
 from seewhy.core import registry
 from seewhy.core.explanation import Explanation
 from seewhy.core.method import AUTO, Method
@@ -27,7 +28,6 @@ from seewhy.engine.fast import FIDELITY, Profile
 from seewhy.engine.model import Fit, Model
 from seewhy.engine.probe import NetworkProbe
 from seewhy.errors import ConfigError, ModelError, ShapeError
-from seewhy.importance.channels import ChannelContribution, Normalization, channel_contribution
 from seewhy.targets import as_target
 
 Source = str | Path | Image.Image | np.ndarray | Tensor
@@ -149,7 +149,7 @@ class Session(engine.Session):
         normalize: Normalization = "positions",
         fit: Fit | None = None,
     ) -> ChannelContribution:
-        """Return what each channel of a layer adds to the score; see `seewhy.importance.channels.channel_contribution`.
+        """Return what each channel of a layer adds to the score; see `seewhy.contributions.channels.channel_contribution`.
 
         Args:
             inputs: as in `explain`; all images go through the network at once.

@@ -6,10 +6,10 @@ from torch import nn
 
 import seewhy
 from networks import SmallCNN, seeded
+from seewhy.contributions.channels import channel_contribution
 from seewhy.core.needs import at
 from seewhy.engine.block import Question
 from seewhy.engine.probe import NetworkProbe
-from seewhy.importance.channels import channel_contribution
 from seewhy.targets import ClassScore
 
 

@@ -1,0 +1,66 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Photos = Annotated[
+    list[Path], typer.Argument(metavar="PHOTO…", help="Pictures, or folders of pictures.", show_default=False)
+]
+ModelName = Annotated[str, typer.Option("--model", "-m", help="A model: see `seewhy models`.")]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(help="Weights for the model: .safetensors, or .pt without code in it.", show_default=False),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON on stdout.")]
+FitName = Annotated[
+    str | None,
+    typer.Option(
+        "--fit",
+        metavar="crop|pad|squash",
+        help="How a picture is fitted; the model's own way by default.",
+        show_default=False,
+    ),
+]
+Layer = Annotated[
+    str | None,
+    typer.Option(help="Layer to look at: see `seewhy layers`; found by itself by default.", show_default=False),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting of the method, such as steps=64; may be repeated.",
+        show_default=False,
+    ),
+]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|TIME",
+        help="The most that a perturbation method may spend: forwards (500) or a time (30s, 2m); the best map so far is drawn.",
+        show_default=False,
+    ),
+]
+SegmentsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="slic|grid|FILE",
+        help="Parts of the picture for LIME, SHAP and their kin; a file is a .npy of integers or a picture whose colours are parts.",
+        show_default=False,
+    ),
+]
+FillOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND|PICTURE",
+        help="What is shown where something is hidden: mean, blur, noise, black, white, zero, or another picture.",
+        show_default=False,
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Of everything that is drawn at random.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps …", show_default=False)]

@@ -1,0 +1,84 @@
+"""Pictures on their way up to a target: their scores, and how each of their pixels should change."""
+
+from collections.abc import Callable
+
+from jaxtyping import Float
+from torch import Tensor
+
+from seewhy.core.cost import Cost
+from seewhy.core.needs import INPUT, Needs
+from seewhy.core.rules import Rules
+from seewhy.core.target import BoundTarget, Target
+from seewhy.core.trace import Reading
+from seewhy.engine.network import PLAINLY, Network
+from seewhy.engine.passes import Pass
+from seewhy.engine.ruling.ruled import Ruled
+
+Together = Callable[[Reading], Float[Tensor, ""]]
+"""What a batch of pictures is worth beyond the sum of its scores, such as how much they differ."""
+
+
+class Ascent:
+    """A target that pictures are to score high on, and as much of the network as it takes.
+
+    Only what leads to the layers that the target reads runs, and no gradient of a weight is made. A picture from which no gradient comes
+    back at all, because every rectifier on the way is shut, is run once more under `revival`.
+
+    Args:
+        network: the network.
+        target: what is wanted, bound on `start`.
+        start: one image (1, c, *spatial) of the size of the pictures, in the network's units.
+        revival: rules that let a gradient through a rectifier that is shut.
+        together: what is added to the sum of the scores, made of the reading of all rows.
+        seen: layers that `together` reads.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        target: Target,
+        start: Float[Tensor, "1 c *spatial"],
+        *,
+        revival: Rules | None = None,
+        together: Together | None = None,
+        seen: frozenset[str] = frozenset(),
+    ) -> None:
+        needs = target.needs() | Needs(activations=seen)
+        start = network.accept(start)
+        self.bound: BoundTarget = target.bind(network.forward(start, needs).reading, network.model.labels)
+        self.network = network.merged(start, needs.layers)
+        self._needs, self._stop = needs, not target.reads_answer()
+        self._revival, self._together = revival, together
+
+    def scores(self, inputs: Float[Tensor, "b c *spatial"]) -> Float[Tensor, " b"]:
+        """Return the target's value of each picture; no gradient is made."""
+        made = self.network.forward(inputs, self._needs, stop=self._stop)
+        return made.trace(self.bound.each(len(inputs))).score
+
+    def slope(self, inputs: Float[Tensor, "b c *spatial"]) -> tuple[Float[Tensor, " b"], Float[Tensor, "b c *spatial"]]:
+        """Return the target's value of each picture, and its gradient at the picture; that of `together` is in it."""
+        made = self._pass(inputs)
+        scores, gradient = self._back(made)
+        dead = ~gradient.flatten(1).any(dim=1)
+        if self._revival is not None and dead.any():
+            gradient[dead] = self._back(self._pass(inputs[dead], self._revival))[1]
+        return scores, gradient
+
+    def _pass(self, inputs: Float[Tensor, "b c *spatial"], rules: Rules | None = None) -> Pass:
+        under = PLAINLY if rules is None else Ruled(rules)
+        needs = self._needs | Needs(gradients=frozenset({INPUT}), lenient=frozenset({INPUT}))
+        return self.network.forward(inputs, needs, under=under, stop=self._stop)
+
+    def _back(self, made: Pass) -> tuple[Float[Tensor, " b"], Float[Tensor, "b c *spatial"]]:
+        rows = len(made.inputs)
+        bound = self.bound.each(rows)
+        found: list[Tensor] = []
+
+        def score(reading: Reading) -> Float[Tensor, " b"]:
+            scores = bound(reading)
+            found.append(scores.detach())
+            return scores if self._together is None else scores + self._together(reading) / rows
+
+        trace = made.trace(BoundTarget(score, bound.names, bound.unit), last=True)
+        self.network.count(Cost(backwards=rows))
+        return found[0], trace.gradient[INPUT]
