@@ -1,0 +1,113 @@
+"""One schema for every kind of unit: what it does, how sure that is, and whether the ranking holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over pictures with its 95 % bootstrap interval; the interval is the value itself, where there is one picture only."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What one unit does.
+
+    Attributes:
+        unit: its name.
+        score: mean fall of the target's score when the unit is taken away; positive speaks for the target.
+        magnitude: mean of the fall's absolute value.
+        loss: mean rise of the loss (minus the log-probability of the label).
+        classes: the fall of the score over the pictures of each class, by name.
+        note: what a reader must know: "always zero", "moves with channel 7".
+    """
+
+    unit: str
+    score: Estimate
+    magnitude: Estimate
+    loss: Estimate
+    classes: Mapping[str, Estimate] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Accuracy while units are taken away in an order, the first of the order first.
+
+    Attributes:
+        order: "this ranking", "random order", "by activation".
+        removed: how many units are gone.
+        accuracy: share of pictures that keep their class, at each of them.
+        area: mean of the accuracy over the shares of units removed: small where the order finds what matters.
+    """
+
+    order: str
+    removed: tuple[int, ...]
+    accuracy: tuple[Estimate, ...]
+    area: Estimate
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether the ranking is true.
+
+    Attributes:
+        curves: of this ranking and of the controls.
+        gap: area of the random orders minus area of this ranking; above zero the ranking knows something.
+        stability: Spearman's correlation of the rankings of two halves of the data; None where there are too few pictures.
+        words: the verdict in one sentence.
+    """
+
+    curves: tuple[Curve, ...]
+    gap: Estimate
+    stability: float | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """What two units do together beyond what each does alone: positive where they need each other."""
+
+    first: str
+    second: str
+    score: Estimate
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How much each unit of one kind contributes.
+
+    Attributes:
+        kind: "regions", "channels", ...
+        weights: the units, the largest magnitude first.
+        replacement: what stood where a unit was taken away, in words.
+        pictures: how many.
+        target: what was asked, in words.
+        unit: of the score.
+        labels: what the loss is about: "labels", or "the network's own answers" where no labels are known.
+        layer: where the units are; empty for those of the input.
+        check: of the ranking; None where there is nothing to remove from.
+        interactions: the strongest pairs.
+        notes: what a reader must know.
+        broken: pictures that could not be read, with the reason.
+        provenance: what made it.
+    """
+
+    kind: str
+    weights: tuple[Weight, ...]
+    replacement: str
+    pictures: int
+    target: str
+    unit: str
+    labels: str
+    layer: str = ""
+    check: Check | None = None
+    interactions: tuple[Interaction, ...] = ()
+    notes: tuple[str, ...] = ()
+    broken: Mapping[str, str] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
