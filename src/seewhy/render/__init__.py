@@ -1,6 +1,7 @@
 """Arrays to pictures: palettes, overlays, grids, figures, and the bytes of a file. No network is run here."""
 
 from seewhy.render.colors import PALETTES, colorize, palette_table
+from seewhy.render.contact import contact
 from seewhy.render.encode import data_uri, png_bytes, webp_bytes, write_bytes
 from seewhy.render.figure import figure
 from seewhy.render.grid import grid
@@ -12,6 +13,7 @@ from seewhy.render.scene import resample, scene
 __all__ = [
     "PALETTES",
     "colorize",
+    "contact",
     "contours",
     "data_uri",
     "figure",
