@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from seewhy.core.values import Array
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -12,6 +14,23 @@ class Estimate:
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Level:
+    """The pictures that share one level of an attribute, against all others.
+
+    Attributes:
+        name: of the level: "cam 2", "21.5 to 40", "(missing)".
+        pictures: how many have it.
+        gap: their mean loss minus that of all other pictures; positive where the network does worse.
+        p: chance of a gap as large where the level means nothing, corrected for all levels that were tried; None where it was not tested.
+    """
+
+    name: str
+    pictures: int
+    gap: Estimate
+    p: float | None = None
 
 
 @dataclass(frozen=True)
@@ -25,6 +44,9 @@ class Weight:
         loss: mean rise of the loss (minus the log-probability of the label).
         classes: the fall of the score over the pictures of each class, by name.
         note: what a reader must know: "always zero", "moves with channel 7".
+        p: chance of an effect on the loss as large where the unit does nothing, corrected for all units that were tried; None where it was
+            not tested.
+        levels: of an attribute, the worst first.
     """
 
     unit: str
@@ -33,6 +55,8 @@ class Weight:
     loss: Estimate
     classes: Mapping[str, Estimate] = field(default_factory=dict)
     note: str = ""
+    p: float | None = None
+    levels: tuple[Level, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,12 +85,14 @@ class Check:
         gap: area of the random orders minus area of this ranking; above zero the ranking knows something.
         stability: Spearman's correlation of the rankings of two halves of the data; None where there are too few pictures.
         words: the verdict in one sentence.
+        measure: what the curves show: "accuracy"; for attributes "share of the loss explained".
     """
 
     curves: tuple[Curve, ...]
     gap: Estimate
     stability: float | None
     words: str
+    measure: str = "accuracy"
 
 
 @dataclass(frozen=True)
@@ -96,6 +122,8 @@ class Importance:
         notes: what a reader must know.
         broken: pictures that could not be read, with the reason.
         provenance: what made it.
+        places: for units of one photo, which of the weights each pixel of the network's input belongs to (h, w), from 0; -1 is none.
+        explained: for attributes, the share of the variance that they explain: of the "loss", of the "score".
     """
 
     kind: str
@@ -111,3 +139,5 @@ class Importance:
     notes: tuple[str, ...] = ()
     broken: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    places: Array | None = None
+    explained: Mapping[str, Estimate] = field(default_factory=dict)
