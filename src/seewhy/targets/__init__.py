@@ -7,11 +7,15 @@ Contrast("tabby", "tiger cat")      why this class and not that one
 Label("pneumonia")                  one label of several that may hold at once
 Regression()                        a number that the network puts out
 Channel(layer, index), Neuron(layer, index, position)
+Direction(layer, vector)            a direction among the channels of a layer
+Likeness(layer, features)           how strongly a layer repeats what it gave on a photo
+Distance(layer, features)           how far a layer is from what it gave on a photo
 Custom(function)                    anything else
 """
 
 from seewhy.targets.classes import ClassScore, Contrast, Margin, Rank, top
 from seewhy.targets.custom import Custom, as_target
+from seewhy.targets.features import Direction, Distance, Likeness
 from seewhy.targets.inside import Channel, Neuron
 from seewhy.targets.values import Label, Regression
 
@@ -20,7 +24,10 @@ __all__ = [
     "ClassScore",
     "Contrast",
     "Custom",
+    "Direction",
+    "Distance",
     "Label",
+    "Likeness",
     "Margin",
     "Neuron",
     "Rank",

@@ -1,5 +1,6 @@
 """Any function as a target, and short forms of the others."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ from seewhy.core.target import BoundTarget, Target
 from seewhy.core.trace import Reading
 from seewhy.errors import TargetError
 from seewhy.targets.classes import ClassScore
+from seewhy.targets.inside import Channel, Neuron
+
+_UNIT = re.compile(r"(?P<layer>.+):(?P<index>\d+)(?:@(?P<place>center|\d+(?:,\d+)*))?")
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,26 @@ class Custom(Target):
 
 
 def as_target(target: object) -> Target:
-    """Return a target: None is the predicted class, an index or a name is a class, a function is `Custom`."""
+    """Return a target: None is the predicted class, an index or a name is a class, a function is `Custom`.
+
+    "blocks.8:20" is channel 20 of a layer, "blocks.8:20@center" and "blocks.8:20@3,4" are one neuron of it.
+    """
     if isinstance(target, Target):
         return target
+    unit = _UNIT.fullmatch(target.strip()) if isinstance(target, str) else None
+    if unit:
+        return _unit(unit["layer"], int(unit["index"]), unit["place"])
     if target is None or (isinstance(target, (int, str)) and not isinstance(target, bool)):
         return ClassScore(target)
     if callable(target):
         return Custom(target, name=getattr(target, "__name__", "custom target"))
     raise TargetError(
-        f"a target is a class name, an index, a function or one of seewhy.targets, got {type(target).__name__}"
+        f"a target is a class name, an index, a unit such as 'blocks.8:20', a function or one of seewhy.targets, got {type(target).__name__}"
     )
+
+
+def _unit(layer: str, index: int, place: str | None) -> Channel | Neuron:
+    """Return a channel, or a neuron where a place on the grid is named."""
+    if place is None:
+        return Channel(layer, index)
+    return Neuron(layer, index, "center" if place == "center" else tuple(map(int, place.split(","))))

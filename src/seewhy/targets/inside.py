@@ -13,8 +13,22 @@ from seewhy.core.trace import Reading
 from seewhy.errors import TargetError
 
 
+class LayerTarget(Target):
+    """A target that reads one layer and nothing else."""
+
+    layer: str
+
+    def needs(self) -> Needs:
+        """Return the layer."""
+        return Needs(activations=frozenset({self.layer}))
+
+    def reads_answer(self) -> bool:
+        """Say that only the layer is read."""
+        return False
+
+
 @dataclass(frozen=True)
-class Channel(Target):
+class Channel(LayerTarget):
     """Mean activation of one channel of a layer over all positions.
 
     Args:
@@ -24,14 +38,6 @@ class Channel(Target):
 
     layer: str
     index: int
-
-    def needs(self) -> Needs:
-        """Return the layer."""
-        return Needs(activations=frozenset({self.layer}))
-
-    def reads_answer(self) -> bool:
-        """Say that only the layer is read."""
-        return False
 
     def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
         """Check that there is such a channel."""
@@ -44,7 +50,7 @@ class Channel(Target):
 
 
 @dataclass(frozen=True)
-class Neuron(Target):
+class Neuron(LayerTarget):
     """Activation of one channel of a layer at one position.
 
     Args:
@@ -58,28 +64,14 @@ class Neuron(Target):
     index: int
     position: tuple[int, ...] | Literal["center"] | None = None
 
-    def needs(self) -> Needs:
-        """Return the layer."""
-        return Needs(activations=frozenset({self.layer}))
-
-    def reads_answer(self) -> bool:
-        """Say that only the layer is read."""
-        return False
-
     def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
         """Freeze the position for each image."""
         channel = _channel(reading, self.layer, self.index)
         size = tuple(channel.shape[1:])
-        position = tuple(n // 2 for n in size) if self.position == "center" else self.position
-        if position is None:
+        if self.position is None:
             flat = _flat(channel.detach()).argmax(dim=1)
         else:
-            if len(position) != len(size) or any(not 0 <= p < n for p, n in zip(position, size, strict=True)):
-                raise TargetError(f"there is no position {position} on the grid {size} of {self.layer!r}")
-            place = 0
-            for p, n in zip(position, size, strict=True):
-                place = place * n + p
-            flat = channel.new_full((len(channel),), place).long()
+            flat = channel.new_full((len(channel),), place_of(self.position, size, self.layer)).long()
 
         def score(seen: Reading) -> Float[Tensor, " b"]:
             return _flat(_channel(seen, self.layer, self.index)).gather(1, flat[:, None])[:, 0]
@@ -87,12 +79,36 @@ class Neuron(Target):
         return BoundTarget(score, (f"a neuron of channel {self.index} of {self.layer}",) * len(channel), "activation")
 
 
+def channels_first(activation: Float[Tensor, "b ..."]) -> Float[Tensor, "b c *spatial"]:
+    """Return what a layer gave with its features on the second axis; a layer without a grid has them last."""
+    return activation if activation.dim() != 3 else activation.movedim(-1, 1)
+
+
+def columns_of(activation: Float[Tensor, "b ..."]) -> Float[Tensor, "b c n"]:
+    """Return what a layer gave as one column of channels for each position; a layer without positions has one."""
+    channels = channels_first(activation)
+    return channels.reshape(*channels.shape[:2], -1)
+
+
+def place_of(position: tuple[int, ...] | Literal["center"], size: tuple[int, ...], layer: str) -> int:
+    """Return the number of a position on a grid, counted row by row; raise `TargetError` where there is no such position."""
+    if position == "center":
+        position = tuple(n // 2 for n in size)
+    if len(position) != len(size) or any(not 0 <= p < n for p, n in zip(position, size, strict=True)):
+        where = f"the grid of {layer!r} is {' x '.join(map(str, size))}" if size else f"{layer!r} has no positions"
+        raise TargetError(f"there is no position {position}: {where}, counted from 0")
+    place = 0
+    for p, n in zip(position, size, strict=True):
+        place = place * n + int(p)
+    return place
+
+
 def _channel(reading: Reading, layer: str, index: int) -> Float[Tensor, "b *spatial"]:
-    """Return one channel of a layer; a layer without a grid has its features last."""
-    activation = reading.activation[layer]
-    channels = activation if activation.dim() != 3 else activation.movedim(-1, 1)
+    """Return one channel of a layer."""
+    channels = channels_first(reading.activation[layer])
     if not 0 <= index < channels.shape[1]:
-        raise TargetError(f"layer {layer!r} has {channels.shape[1]} channels, from 0; there is no channel {index}")
+        last = channels.shape[1] - 1
+        raise TargetError(f"layer {layer!r} has {channels.shape[1]} channels, 0 to {last}; there is no channel {index}")
     return channels[:, index]
 
 
