@@ -1,0 +1,127 @@
+"""Several pictures for one target that differ from each other: what else excites a unit."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seewhy.core.target import Target
+from seewhy.core.trace import Reading
+from seewhy.engine.session import Session
+from seewhy.errors import ConfigError
+from seewhy.rules.rectifiers import REDIRECTED
+from seewhy.targets.inside import columns_of
+from seewhy.visualization.abreast import Abreast, Rein
+from seewhy.visualization.maximize import Climb, Progress, Visualization, as_input, maximize
+
+MARGIN = 0.05
+"""By how much more than what must be kept is kept on the way, as the score of a picture that is moved is not that of the picture as it is."""
+
+
+@dataclass(frozen=True)
+class Diversity:
+    """How different several pictures for one target are to be.
+
+    Args:
+        weight: at which the likeness of the pictures is punished at first, as a share of the score of a plain picture.
+        keep: share of the plain picture's score that the pictures keep; as long as they do, the weight grows.
+        layer: where the pictures are compared; the layer that the target reads, or the one that methods look at, if None.
+    """
+
+    weight: float = 0.5
+    keep: float = 0.9
+    layer: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.weight <= 0 or not 0 < self.keep < 1:
+            raise ConfigError(
+                f"diversity wants a weight above 0 and a share to keep between 0 and 1, got {self.weight} and {self.keep}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Diverse:
+    """Pictures for one target that differ.
+
+    Attributes:
+        pictures: the pictures, and what they score.
+        plain: score of the plain picture of the first seed.
+        likeness: mean cosine of the pictures' Gram matrices, over pairs.
+        layer: where they were compared.
+    """
+
+    pictures: Visualization
+    plain: float
+    likeness: float
+    layer: str
+
+
+def diversify(
+    session: Session,
+    target: Target,
+    climb: Climb,
+    count: int,
+    diversity: Diversity,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Diverse:
+    """Make pictures that all score high, and whose activations have different Gram matrices.
+
+    A plain picture is made first and tells what can be scored. Then all pictures climb in one batch; the mean cosine of their Gram matrices
+    is taken off the score, with a weight that grows while they keep `keep` of the plain score at that step, and shrinks while they do not.
+    What is short of it at the end is made up for by plain steps. So it takes one climb more than there are pictures.
+
+    Source: Olah et al. 2017, Feature Visualization, doi 10.23915/distill.00007, section "Diversity" (the cosine of Gram matrices, with a
+    fixed weight; the weight that follows the score is our own).
+
+    Raises:
+        ConfigError: fewer than two pictures.
+    """
+    if count < 2:
+        raise ConfigError(f"pictures differ from each other where there are at least two, got count={count}")
+    curve: list[float] = []
+    plain = maximize(session, target, climb, seed, lambda _step, _steps, score: curve.append(score))
+    reached, steps = float(plain.scores[0]), len(curve)
+    start = as_input(plain.images[:1], session.model)
+    layer = diversity.layer or next(iter(sorted(target.needs().layers)), None) or session.network.target_layer(
+        session.network.accept(start)
+    )
+    rein = Rein(diversity.weight, diversity.weight / 64, diversity.weight * 64)
+
+    def apart(reading: Reading) -> Float[Tensor, ""]:
+        seen = reading.activation[layer]
+        return -rein.weight * abs(reached) * len(seen) * likeness(seen, count)
+
+    def follow(step: int, scores: Float[Tensor, " n"]) -> None:
+        wanted = curve[min(step, len(curve) - 1)]
+        rein.pull(tighter=float(scores.mean()) >= wanted - (1 - diversity.keep - MARGIN) * abs(wanted))
+
+    group = Abreast(session, climb, range(seed, seed + count))
+    numbers = group.begin()
+    ascent = session.ascent(target, start, revival=REDIRECTED, together=apart, seen=frozenset({layer}))
+    group.rise(ascent, numbers, steps=steps, after=follow, progress=progress)
+    floor = reached - (1 - diversity.keep) * abs(reached)
+    alone = session.ascent(target, start, revival=REDIRECTED)
+    for _ in range(8):
+        with torch.no_grad():
+            images = group.pictures(numbers)
+            scores = ascent.scores(as_input(images, session.model))
+        if float(scores.mean()) >= floor:
+            break
+        group.rise(alone, numbers, steps=max(1, steps // 16))
+    with torch.no_grad():
+        reading = session.network.forward(
+            session.network.accept(as_input(images, session.model)), replace(target.needs(), activations=frozenset({layer}))
+        ).reading
+    names = ascent.bound.names * count
+    made = Visualization(images, scores.cpu(), names, ascent.bound.unit)
+    return Diverse(made, reached, float(likeness(reading.activation[layer], count)), layer)
+
+
+def likeness(activation: Float[Tensor, "b ..."], count: int) -> Float[Tensor, ""]:
+    """Return the mean cosine, over pairs of pictures, of the Gram matrices of their channels; each picture has as many views as the others."""
+    columns = columns_of(activation)
+    gram = (columns @ columns.transpose(1, 2)).flatten(1).view(count, -1, columns.shape[1] ** 2).mean(dim=1)
+    unit = gram / gram.norm(dim=1, keepdim=True).clamp_min(torch.finfo(gram.dtype).tiny)
+    return ((unit @ unit.T).sum() - unit.square().sum()) / (count * (count - 1))
