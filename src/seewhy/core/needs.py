@@ -14,21 +14,24 @@ class Needs:
         activations: names of layers; each must have a spatial grid.
         gradients: names of layers, or `INPUT`; a gradient at a layer brings the activation with it.
         lenient: those of the gradients that are zero, and no error, where the score does not depend on the layer.
+        outputs: names of layers whose output is wanted in the layer's own layout, whether it has a spatial grid or not.
     """
 
     activations: frozenset[str] = frozenset()
     gradients: frozenset[str] = frozenset()
     lenient: frozenset[str] = frozenset()
+    outputs: frozenset[str] = frozenset()
 
     def __or__(self, other: "Needs") -> "Needs":
         strict = (self.gradients - self.lenient) | (other.gradients - other.lenient)
         gradients = self.gradients | other.gradients
-        return Needs(self.activations | other.activations, gradients, gradients - strict)
+        outputs = self.outputs | other.outputs
+        return Needs(self.activations | other.activations, gradients, gradients - strict, outputs)
 
     @property
     def layers(self) -> frozenset[str]:
         """Every layer that must be watched."""
-        return (self.activations | self.gradients) - {INPUT}
+        return (self.activations | self.gradients | self.outputs) - {INPUT}
 
 
 def at(*layers: str) -> Needs:

@@ -1,7 +1,7 @@
 """What a method sees of the network: a few images, and questions about them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from jaxtyping import Float, Int
@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from seewhy.core.attention import AttentionTrace, Pool
 from seewhy.core.needs import Needs
 from seewhy.core.rules import Propagation, Rules
+from seewhy.core.swap import Swap
 from seewhy.core.target import BoundTarget, Target
 from seewhy.core.trace import Trace
 from seewhy.core.values import Array
@@ -82,6 +83,18 @@ class Probe(ABC):
     @abstractmethod
     def answers(self, layer: str, variants: Iterable[Float[Tensor, "b c *spatial"]]) -> Iterator[Float[Tensor, "b k"]]:
         """Yield the network's answers, as `replayed` yields scores; a layer without a grid gives variants in its own layout."""
+
+    @abstractmethod
+    def swapped(self, swaps: Iterable[Mapping[str, Swap]]) -> Iterator[Float[Tensor, "b k"]]:
+        """Yield the network's answers where layers hand on something else in the place of a part of what they make, time after time.
+
+        Only what comes after the first of the layers runs where the network can be cut there, which is checked; else the whole network.
+
+        Args:
+            swaps: by layer ("encoder:in" is what a layer is given), in the order in which the layers run; nothing is swapped where there is
+                none. They are taken ahead, a pack at a time. Each layer must be among the needs, and "layer:in" beside it, where a swap
+                hands on what the layer was given.
+        """
 
     @abstractmethod
     def with_tokens(self, layer: str, kept: Iterable[Int[Tensor, "#b k"]]) -> Iterator[Float[Tensor, " b"]]:

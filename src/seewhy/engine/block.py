@@ -23,7 +23,9 @@ class Block:
 
     def __init__(self, network: Network, inputs: Float[Tensor, "b c *spatial"], needs: Needs, seed: int = 0) -> None:
         self.network, self.inputs, self.needs, self.seed = network, inputs, needs, seed
-        self.tapes: dict[str, dict[int, Tape]] = {}  # by layer and image: what goes on from the layer
+        self.tapes: dict[
+            tuple[str, bool], dict[int, Tape]
+        ] = {}  # by layer (and norms as they are) and image: what goes on from the layer
         self.references: dict[int, Reference] = {}  # by image: what changes of it are followed from
 
     @cached_property

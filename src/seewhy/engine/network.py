@@ -24,7 +24,7 @@ from seewhy.engine.grids import NOWHERE, Grid, find_grid
 from seewhy.engine.layers import Layer
 from seewhy.engine.model import Model, laid_out
 from seewhy.engine.passes import Pass, on_grid
-from seewhy.engine.recording import NOTHING, Reached, layer_of, split_call, watching
+from seewhy.engine.recording import NOTHING, Put, Reached, layer_of, split_call, watching
 from seewhy.engine.replay import CannotCut, Tape, record
 from seewhy.engine.twin import borrowed, lay_channels_last, refuse_mixed_rows, twin, unwrapped
 from seewhy.errors import ModelError, OutOfMemory, SeewhyError, ShapeError
@@ -126,7 +126,7 @@ class Network:
         self,
         inputs: Float[Tensor, "b c *spatial"],
         needs: Needs,
-        put: Mapping[str, Tensor] = NOTHING,
+        put: Mapping[str, Put] = NOTHING,
         under: AbstractContextManager[Any] = PLAINLY,
         *,
         partial: bool = False,
@@ -137,7 +137,8 @@ class Network:
         Args:
             inputs: what it takes, any number of rows.
             needs: what is wanted of the pass; the graph starts at the first place whose gradient is wanted.
-            put: what layers give on instead of what they make, each in the layer's own layout.
+            put: what layers give on instead of what they make, each in the layer's own layout; or what makes that from what the layer is given
+                and what it made.
             under: what sees each operation of the pass: rules, a recorder, a replay.
             partial: only a part of the network runs under it, and the pass is counted so.
             stop: the pass ends where all layers that are wanted have been seen; it has no answer then, and is counted as a partial one.
@@ -153,7 +154,7 @@ class Network:
         self,
         inputs: Float[Tensor, "b c *spatial"],
         needs: Needs,
-        put: Mapping[str, Tensor],
+        put: Mapping[str, Put],
         under: AbstractContextManager[Any] = PLAINLY,
         *,
         stop: bool = False,
@@ -189,7 +190,7 @@ class Network:
         self,
         inputs: Float[Tensor, "b c *spatial"],
         needs: Needs,
-        put: Mapping[str, Tensor] = NOTHING,
+        put: Mapping[str, Put] = NOTHING,
         under: AbstractContextManager[Any] = PLAINLY,
         *,
         stop: bool = False,
@@ -216,7 +217,7 @@ class Network:
         self,
         inputs: Float[Tensor, "b c *spatial"],
         needs: Needs,
-        put: Mapping[str, Tensor],
+        put: Mapping[str, Put],
         under: AbstractContextManager[Any],
         *,
         stop: bool = False,
@@ -225,7 +226,9 @@ class Network:
         leaf = inputs.detach().clone().requires_grad_() if from_input else inputs
         with (
             torch.set_grad_enabled(from_input),
-            watching(self.module, needs.activations, needs.gradients - {INPUT}, put, stop=stop) as watch,
+            watching(
+                self.module, needs.activations | needs.outputs, needs.gradients - {INPUT}, put, stop=stop
+            ) as watch,
         ):
             try:
                 output = self._run(leaf, under)

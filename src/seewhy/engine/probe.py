@@ -1,6 +1,6 @@
 """What a method sees of the network: questions about one block of images."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import chain, islice
 
@@ -13,6 +13,7 @@ from seewhy.core.cost import Cost
 from seewhy.core.needs import INPUT, Needs, at
 from seewhy.core.probe import Probe
 from seewhy.core.rules import Propagation, Rules
+from seewhy.core.swap import Swap
 from seewhy.core.target import BoundTarget, Target
 from seewhy.core.trace import Trace
 from seewhy.core.values import Array
@@ -28,6 +29,7 @@ from seewhy.engine.passes import check_grids, part_of, upcast
 from seewhy.engine.recording import layer_of
 from seewhy.engine.ruling.propagating import propagate
 from seewhy.engine.stand_ins import stand_in
+from seewhy.engine.swapping import swapped
 from seewhy.errors import MethodError, ModelError, OutOfMemory
 
 MANY = 32
@@ -191,6 +193,10 @@ class NetworkProbe(Probe):
         """Yield the network's answers where a layer gives each variant instead of its own output."""
         part, back = self._from_layer(layer, variants)
         return (upcast(reading.output) for reading in part.readings(back))
+
+    def swapped(self, swaps: Iterable[Mapping[str, Swap]]) -> Iterator[Float[Tensor, "b k"]]:
+        """Yield the network's answers where layers hand on something else in the place of a part of what they make."""
+        return swapped(self._question, self._bill, swaps)
 
     def _from_layer(self, layer: str, variants: Iterable[Tensor]) -> tuple[FromLayer, Iterator[Tensor]]:
         """Return what replays from a layer, and the variants in the layer's own layout."""

@@ -61,7 +61,11 @@ def layer_of(network: nn.Module, name: str) -> nn.Module:
     )
 
 
-NOTHING: Mapping[str, Tensor] = MappingProxyType({})
+Change = Callable[[Tensor, Tensor], Tensor]
+"""From what a layer is given and what it made to what it hands on."""
+
+Put = Tensor | Change
+NOTHING: Mapping[str, Put] = MappingProxyType({})
 
 
 class Reached(BaseException):
@@ -73,7 +77,7 @@ def watching(
     network: nn.Module,
     keep: frozenset[str],
     differentiate: frozenset[str],
-    put: Mapping[str, Tensor] = NOTHING,
+    put: Mapping[str, Put] = NOTHING,
     *,
     stop: bool = False,
 ) -> Iterator[Watch]:
@@ -82,12 +86,13 @@ def watching(
     A layer in `differentiate` starts the graph if nothing before it did: its output becomes a leaf, and from there on
     operations are recorded. What comes before is then neither recorded nor differentiated. The next layer gets a copy, as it may write in place.
 
-    A layer in `put` gives that tensor on, in its own layout, instead of what it made; everything before it runs in vain. The name
-    "encoder:in" means what the layer is given, its first argument.
+    A layer in `put` gives that tensor on, in its own layout, instead of what it made; everything before it runs in vain. A function there is
+    called with what the layer is given and what it made. The name "encoder:in" means what the layer is given, its first argument.
 
     With `stop`, `Reached` is raised as soon as every layer in `keep` and `differentiate` has been seen, each in the call that is named.
     """
     watch = Watch()
+    before: dict[str, Tensor] = {}
     missing = set(keep | differentiate)
     starts = {split_call(name)[0] for name in differentiate}
     wanted = {split_call(name)[0] for name in keep | differentiate}
@@ -104,6 +109,8 @@ def watching(
             raise LayerError(
                 f"layer {name!r} puts out {type(output).__name__}, not a floating-point tensor; choose another layer"
             )
+        if given is not None and not isinstance(given, Tensor):
+            given = given(before.pop(name, tensor), tensor)
         tensor = tensor if given is None else given
         if name not in starts:
             calls.append(tensor.clone() if given is None else given)
@@ -124,7 +131,19 @@ def watching(
         for name in {split_call(name)[0] for name in keep | differentiate | put.keys()}:
             handle = hooked(layer_of(network, name), name, partial(hook, name))
             stack.callback(handle.remove)
+        for name in {split_call(name)[0] for name, given in put.items() if not isinstance(given, Tensor)}:
+            if not name.endswith(INTO):  # a copy, as the layer may write into what it is given
+                keep_given = partial(_keep_given, before, name)
+                stack.callback(layer_of(network, name).register_forward_pre_hook(keep_given).remove)
         yield watch
+
+
+def _keep_given(before: dict[str, Tensor], name: str, module: nn.Module, args: Any) -> None:
+    """Keep what a layer is given; raise `LayerError` where that is no tensor."""
+    given = first_of(args)
+    if given is None:
+        raise LayerError(f"layer {name!r} is given no tensor as its first argument; choose another layer")
+    before[name] = given.clone()
 
 
 def hooked(module: nn.Module, name: str, hook: Callable[[nn.Module, Any, Any], Any]) -> RemovableHandle:

@@ -14,7 +14,7 @@ from seewhy.engine.following.counting import Counting
 from seewhy.engine.following.patches import Patch, Rectangles
 from seewhy.engine.following.taping import Reference
 from seewhy.engine.network import Network
-from seewhy.engine.partial import Partial
+from seewhy.engine.partial import Partial, agree
 from seewhy.engine.replay import CannotCut
 from seewhy.errors import ModelError, OutOfMemory
 
@@ -110,7 +110,7 @@ class Windows(Partial[Corner]):
             return _because(str(error))
         with whole:
             wanted = self.network.forward(Patch(one, (2, 3), at, crop).whole(), self.needs).reading.output
-        if not self.agrees(found, wanted):
+        if not agree(found, wanted):
             return _because("the whole of it answers differently")
         if followed.multiply_adds > WORTH * whole.multiply_adds:
             size = " x ".join(map(str, self.size))

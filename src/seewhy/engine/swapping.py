@@ -1,0 +1,120 @@
+"""Answers of a network in which parts of some layers' outputs are swapped: only what follows the first of them runs."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seewhy.core.needs import Needs
+from seewhy.core.swap import Swap
+from seewhy.core.trace import Reading
+from seewhy.engine.block import Bill, Question
+from seewhy.engine.network import Network
+from seewhy.engine.partial import FromCut, agree
+from seewhy.engine.passes import upcast
+from seewhy.engine.recording import INTO, Change, split_call
+from seewhy.errors import LayerError
+
+Swaps = Mapping[str, Swap]
+"""What is swapped at each layer, in the order in which the layers run."""
+
+
+def swapped(question: Question, bill: Bill, swaps: Iterable[Swaps]) -> Iterator[Float[Tensor, "b k"]]:
+    """Yield the network's answers to the images with some numbers swapped, time after time; see `seewhy.core.probe.Probe.swapped`."""
+    whole = upcast(question.block.shared.reading.output.detach())
+    parts: dict[str, FromSwaps] = {}
+    for first, group in groupby(swaps, lambda one: next(iter(one), None)):
+        if first is None:
+            yield from (whole for _ in group)
+            continue
+        if first not in parts:
+            parts[first] = FromSwaps(question, bill, first)
+        yield from (upcast(reading.output) for reading in parts[first].readings(group))
+
+
+class FromSwaps(FromCut[Swaps]):
+    """Variants say what is swapped where; the first layer of each is where the network is cut.
+
+    Batch norms are merged where nothing that is watched changes by it: there are many variants.
+    """
+
+    def __init__(self, question: Question, bill: Bill, layer: str) -> None:
+        super().__init__(question, bill, layer, _node(question, layer), network=_lean(question))
+
+    def reading(self, image: int, pack: Sequence[Swaps]) -> Reading:
+        """Run some variants of one image from the layer on; the whole network where that does not work."""
+        images = len(self.block.inputs)
+        each = len(self.raw) // images
+        rows = slice(image * each, (image + 1) * each)
+        here = [swaps[self.layer].of(image, images) for swaps in pack]
+        given = _node(self.question, _into(self.layer))[rows] if any(swap.value is None for swap in here) else None
+        first = _stacked(here, given, self.raw[rows])
+        names = dict.fromkeys(name for swaps in pack for name in list(swaps)[1:])
+        later = {
+            name: _change([swaps[name].of(image, images) if name in swaps else None for swaps in pack])
+            for name in names
+        }
+        return self.going_on(image, len(pack), first, later)
+
+
+def _node(question: Question, layer: str) -> Tensor:
+    """Return what a layer handed on for the images themselves; raise `LayerError` where it was not asked for."""
+    nodes = question.block.shared.nodes
+    if layer not in nodes:
+        raise LayerError(f"layer {layer!r} is swapped, and is not among the needs of the pass over the images")
+    return nodes[layer].detach()
+
+
+def _into(layer: str) -> str:
+    """Return the name of what a layer is given."""
+    base, call = split_call(layer)
+    return f"{base}{INTO}" if call is None else f"{base}{INTO}#{call}"
+
+
+def _stacked(swaps: Sequence[Swap], given: Tensor | None, made: Tensor) -> Tensor:
+    """Return what a layer hands on for each swap of one image, one after the other."""
+    if len(made) == 1 and all(swap.value is not None and swap.value is swaps[0].value for swap in swaps):
+        where = torch.cat([swap.where for swap in swaps])
+        return _laid(Swap(where, swaps[0].value).applied(made, made), made)
+    return _laid(torch.cat([swap.applied(made if given is None else given, made) for swap in swaps]), made)
+
+
+def _laid(rows: Tensor, like: Tensor) -> Tensor:
+    """Return rows in the memory format of what the layer made."""
+    last = like.dim() == 4 and like.is_contiguous(memory_format=torch.channels_last)
+    return rows.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+
+
+def _change(swaps: Sequence[Swap | None]) -> Change:
+    """Return what swaps some of the rows that a layer made, an equal number of them for each swap."""
+
+    def change(given: Tensor, made: Tensor) -> Tensor:
+        parts = zip(swaps, given.chunk(len(swaps)), made.chunk(len(swaps)), strict=True)
+        return torch.cat([rows if swap is None else swap.applied(before, rows) for swap, before, rows in parts])
+
+    return change
+
+
+def _lean(question: Question) -> Network:
+    """Return the network with merged norms where all that is watched stays what it is; the network itself else, and in half precision."""
+    block = question.block
+    network, watched = block.network, question.block.needs.layers | question.target.needs().layers
+    if block.inputs.dtype in (torch.float16, torch.bfloat16):
+        return network
+    key = ("lean", watched, tuple(block.inputs.shape[1:]))
+    if key not in network.remembered:
+        network.remembered[key] = _merged(network, block.inputs[:1], watched)
+    found: Network = network.remembered[key]
+    return found
+
+
+def _merged(network: Network, image: Tensor, watched: frozenset[str]) -> Network:
+    """Return the network with merged norms where it also gives to each layer what it gave before."""
+    lean = network.merged(image, watched)
+    into = Needs(outputs=frozenset(name for name in watched if split_call(name)[0].endswith(INTO)))
+    if lean is network or not into.outputs:
+        return lean
+    nodes, wanted = lean.forward(image, into).nodes, network.forward(image, into).nodes
+    return lean if all(agree(nodes[name], wanted[name]) for name in into.outputs) else network
