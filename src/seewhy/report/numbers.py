@@ -19,7 +19,7 @@ def numbers(report: PhotoReport) -> dict[str, Any]:
     A number that is not finite becomes None. Maps are summed up (extremes, evidence for and against, seen share);
     the maps themselves belong into an array file.
     """
-    plain: dict[str, Any] = _plain(
+    found: dict[str, Any] = plain(
         {
             "format": FORMAT,
             "photo": {"name": report.name, "width": report.size[0], "height": report.size[1]},
@@ -53,7 +53,7 @@ def numbers(report: PhotoReport) -> dict[str, Any]:
             "provenance": report.provenance,
         }
     )
-    return plain
+    return found
 
 
 def _answer(answer: Answer) -> dict[str, Any]:
@@ -89,16 +89,16 @@ def _test(test: HideTest) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return the value in the types that JSON knows; what has no such form becomes its text."""
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, set | frozenset):
-        return [_plain(item) for item in sorted(value, key=str)]
+        return [plain(item) for item in sorted(value, key=str)]
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float):
         return value if isfinite(value) else None
     return value if value is None or isinstance(value, str | bool | int) else str(value)

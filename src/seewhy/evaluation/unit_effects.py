@@ -1,0 +1,240 @@
+"""What units of a layer do to the network's answer: which classes they speak for and against, and what the loss is without them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Generator, Tensor
+
+from seewhy.contributions.effects import losses
+from seewhy.contributions.table import Estimate
+from seewhy.core.needs import Needs
+from seewhy.data.dataset import Batch, Dataset
+from seewhy.engine.block import Question
+from seewhy.engine.model import Fit
+from seewhy.engine.probe import NetworkProbe
+from seewhy.engine.session import Session
+from seewhy.evaluation.natural import ROWS, Progress, channels_first, features
+from seewhy.targets import ClassScore
+
+RESAMPLES = 1000
+COVERED = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Effect:
+    """What one unit does, picture by picture: the answer as it is, minus the answer with the unit at its natural average everywhere.
+
+    Attributes:
+        channel: the unit.
+        activity: mean activation over the positions, minus the natural average (n,).
+        logits: fall of each logit when the unit is taken away (n, k).
+        loss: rise of the loss, minus the log-probability of the label, when the unit is taken away (n,).
+        labelled: how many pictures have a label; for the others the loss is about the class that the network gives.
+    """
+
+    channel: int
+    activity: Float[Tensor, " n"]
+    logits: Float[Tensor, "n k"]
+    loss: Float[Tensor, " n"]
+    labelled: int
+
+    def weights(self) -> Float[Tensor, " k"]:
+        """Return what one natural deviation of activity adds to each logit.
+
+        The least-squares line through the origin of the fall of a logit over the activity, times the activity's deviation:
+        w_k = s * sum_i d_i e_ik / sum_i d_i^2. The mean of the fall alone would say nothing: in a network that is linear behind the layer the
+        falls add up to zero, as the unit is as often above its average as below. There w_k is exactly the weight from the unit to the class, times s.
+        Pictures are the evidence: what the unit does at activities that none of them has is not known.
+        """
+        ones = torch.ones(1, len(self.activity), dtype=torch.float64)
+        return slopes(ones, self.activity, self.logits)[0] * self.activity.std(correction=0)
+
+    def intervals(self, seed: int = 0) -> tuple[Float[Tensor, " k"], Float[Tensor, " k"]]:
+        """Return the 95 % bootstrap interval of each weight, over pictures; each class for itself."""
+        counts = resamples(len(self.activity), seed)
+        drawn = slopes(counts, self.activity, self.logits) * self.activity.std(correction=0)
+        low, high = drawn.quantile(torch.tensor([(1 - COVERED) / 2, (1 + COVERED) / 2], dtype=drawn.dtype), dim=0)
+        return low, high
+
+    def importance(self, seed: int = 0) -> Estimate:
+        """Return the mean rise of the loss, with its 95 % bootstrap interval over pictures."""
+        return mean_of(self.loss, seed)
+
+
+def resamples(count: int, seed: int, times: int = RESAMPLES) -> Float[Tensor, "times n"]:
+    """Return how often each of so many pictures is drawn, in samples of as many with replacement."""
+    drawn = torch.randint(count, (times, count), generator=Generator().manual_seed(seed))
+    return torch.zeros(times, count, dtype=torch.float64).scatter_add_(1, drawn, torch.ones(times, count, dtype=torch.float64))
+
+
+def slopes(
+    counts: Float[Tensor, "r n"], activity: Float[Tensor, " n"], falls: Float[Tensor, "n k"]
+) -> Float[Tensor, "r k"]:
+    """Return the least-squares lines through the origin of each fall over the activity, pictures counted so often; 0 where nothing moves."""
+    d, e = activity.double(), falls.double()
+    over = counts @ d.square()
+    found: Tensor = (counts @ (d[:, None] * e)) / over.clamp_min(torch.finfo(torch.float64).tiny)[:, None]
+    return found
+
+
+def mean_of(values: Float[Tensor, " n"], seed: int = 0) -> Estimate:
+    """Return a mean over pictures with its 95 % bootstrap interval."""
+    mean = float(values.double().mean())
+    if len(values) < 2:
+        return Estimate(mean, mean, mean)
+    drawn = resamples(len(values), seed) @ values.double() / len(values)
+    low, high = drawn.quantile(torch.tensor([(1 - COVERED) / 2, (1 + COVERED) / 2], dtype=drawn.dtype))
+    return Estimate(mean, float(low), float(high))
+
+
+class Running:
+    """The same sums over many pictures for many units, where effects picture by picture would not fit into memory.
+
+    Weights and losses are those of `Effect`; their intervals come from standard errors (that of the line holds whatever the scatter: White 1980).
+
+    Args:
+        channels: the units.
+    """
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        self.channels = tuple(channels)
+        self.pictures = self.labelled = 0
+        self._sums: list[dict[str, Tensor]] = [{} for _ in channels]
+
+    def add(self, place: int, activity: Float[Tensor, " b"], logits: Float[Tensor, "b k"], loss: Float[Tensor, " b"]) -> None:
+        """Add pictures to one unit."""
+        d, e, rise = activity.double(), logits.double(), loss.double()
+        for name, value in (
+            ("d", d.sum()),
+            ("dd", d.square().sum()),
+            ("dddd", d.pow(4).sum()),
+            ("de", d @ e),
+            ("ddde", d.pow(3) @ e),
+            ("ddee", d.square() @ e.square()),
+            ("loss", rise.sum()),
+            ("losses", rise.square().sum()),
+        ):
+            self._sums[place][name] = self._sums[place].get(name, 0) + value
+
+    def weights(self, place: int) -> tuple[Float[Tensor, " k"], Float[Tensor, " k"]]:
+        """Return the weight of each class for one unit, and half the width of its 95 % interval."""
+        sums = self._sums[place]
+        over = sums["dd"].clamp_min(torch.finfo(torch.float64).tiny)
+        slope = sums["de"] / over
+        scatter = (sums["ddee"] - 2 * slope * sums["ddde"] + slope.square() * sums["dddd"]).clamp_min(0)
+        error = scatter.sqrt() / over * (self.pictures / max(1, self.pictures - 1)) ** 0.5
+        scale = (sums["dd"] / self.pictures - (sums["d"] / self.pictures) ** 2).clamp_min(0).sqrt()
+        return slope * scale, 1.96 * error * scale
+
+    def importance(self, place: int) -> Estimate:
+        """Return the mean rise of the loss for one unit, with its 95 % interval."""
+        sums, count = self._sums[place], self.pictures
+        mean = float(sums["loss"]) / count
+        spread = max(0.0, float(sums["losses"]) / count - mean**2) * count / max(1, count - 1)
+        half = 1.96 * (spread / count) ** 0.5
+        return Estimate(mean, mean - half, mean + half)
+
+
+def effect(
+    session: Session,
+    layer: str,
+    channel: int,
+    average: Float[Tensor, " c"],
+    data: Dataset,
+    fit: Fit | None = None,
+    progress: Progress | None = None,
+) -> Effect | None:
+    """Take one unit away on every picture: it is set to its natural average everywhere, and what follows the layer runs again.
+
+    Returns:
+        None where the network's answer is not one row of at least two classes.
+    """
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    labelled = done = 0
+    for batch, taken in _taken_away(session, layer, (channel,), average, data, fit):
+        if taken is None:
+            return None
+        parts += [(activity, logits, loss) for _, activity, logits, loss in taken]
+        labelled += int((batch.labels >= 0).sum())
+        done += len(batch.places)
+        if progress is not None:
+            progress("without the unit", done, len(data))
+    activity, logits, loss = (torch.cat([part[which] for part in parts]) for which in range(3))
+    return Effect(channel, activity, logits, loss, labelled)
+
+
+def effects_of(
+    session: Session,
+    layer: str,
+    channels: Sequence[int],
+    average: Float[Tensor, " c"],
+    data: Dataset,
+    fit: Fit | None = None,
+    progress: Progress | None = None,
+) -> Running | None:
+    """Take each of many units away, one at a time, on every picture; memory does not grow with the number of pictures.
+
+    Returns:
+        None where the network's answer is not one row of at least two classes.
+    """
+    running = Running(channels)
+    for batch, taken in _taken_away(session, layer, running.channels, average, data, fit):
+        if taken is None:
+            return None
+        for place, activity, logits, loss in taken:
+            running.add(place, activity, logits, loss)
+        running.pictures += len(batch.places)
+        running.labelled += int((batch.labels >= 0).sum())
+        if progress is not None:
+            progress("without each unit", running.pictures, len(data))
+    return running
+
+
+Taken = Iterator[tuple[int, Float[Tensor, " b"], Float[Tensor, "b k"], Float[Tensor, " b"]]]
+"""Unit after unit: its place in the list, and its activity, falls of logits, and rise of the loss."""
+
+
+def _taken_away(
+    session: Session, layer: str, channels: Sequence[int], average: Float[Tensor, " c"], data: Dataset, fit: Fit | None
+) -> Iterator[tuple[Batch, Taken | None]]:
+    needs = Needs(activations=frozenset({layer}))
+    for batch in data.batches(session.model, ROWS, fit):
+        block = session.block(session.network.accept(batch.inputs), needs)
+        reading = block.shared.reading
+        whole = reading.output.detach()
+        if whole.dim() != 2 or whole.shape[1] < 2:
+            yield batch, None
+            return
+        probe = NetworkProbe(Question(block, ClassScore()), needs)
+        activation = reading.activation[layer].detach()
+        labels = batch.labels.to(whole.device)
+        known = torch.where(labels < 0, whole.argmax(dim=1), labels)
+        yield batch, _each(probe, layer, channels, average, activation, whole, known)
+
+
+def _each(
+    probe: NetworkProbe,
+    layer: str,
+    channels: Sequence[int],
+    average: Float[Tensor, " c"],
+    activation: Tensor,
+    whole: Float[Tensor, "b k"],
+    labels: Int[Tensor, " b"],
+) -> Taken:
+    whole = whole.float() if whole.dtype != torch.float64 else whole
+    before = losses(whole, labels)
+    pooled = features(activation).double().cpu() - average
+    variants = (without(activation, channel, float(average[channel])) for channel in channels)
+    answers = probe.answers(layer, variants)
+    for place, (channel, answer) in enumerate(zip(channels, answers, strict=True)):
+        rise = losses(answer, labels) - before
+        yield place, pooled[:, channel], (whole - answer).cpu(), rise.cpu()
+
+
+def without(activation: Tensor, channel: int, value: float) -> Tensor:
+    """Return an activation with one unit at one value everywhere."""
+    made = activation.clone()
+    channels_first(made)[:, channel] = value
+    return made

@@ -1,0 +1,317 @@
+"""Everything that is found out about one unit: pictures made for it, natural ones, what it does to the answer, and how far to trust that."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from seewhy.data.dataset import Dataset
+from seewhy.data.picture import sample
+from seewhy.engine.layers import Layer
+from seewhy.engine.model import Fit
+from seewhy.engine.recording import layer_of
+from seewhy.engine.session import Session
+from seewhy.errors import ConfigError, GradientError, TargetError, nearest
+from seewhy.evaluation.natural import (
+    Natural,
+    Progress,
+    channels_first,
+    features,
+    largest,
+    natural,
+    seen_at,
+    thinned,
+)
+from seewhy.evaluation.unit_effects import Effect, effect
+from seewhy.evaluation.unit_trust import Trust, agreement, own_rank, path_similarity, reached, robustness
+from seewhy.targets import Channel
+from seewhy.visualization.examples import ChannelExamples, Examples
+from seewhy.visualization.maximize import Climb, as_input, maximize, picture_shape
+
+PATH = 10
+"""Layers, at most, on the way to the unit that pictures are compared at."""
+_TOP = 9
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How much is done for one unit.
+
+    Args:
+        climb: how a picture is made.
+        pictures: how many are made, from different starts.
+        views: random views of the strongest one, for its robustness.
+        natural: natural pictures, at most, that say what is usual.
+        ablated: natural pictures, at most, on which the unit is taken away; 0 for none.
+        fit: how natural pictures are fitted.
+    """
+
+    climb: Climb = field(default_factory=Climb)
+    pictures: int = 4
+    views: int = 40
+    natural: int = 512
+    ablated: int = 256
+    fit: Fit | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("pictures", 1), ("views", 1), ("natural", 1), ("ablated", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} must be at least {least}, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """Pictures that were made for a unit, the strongest first.
+
+    Attributes:
+        images: RGB (s, c, h, w), from 0 to 1.
+        values: largest activation of the unit on each (s,).
+        seeds: of each.
+        moved: largest activation on views of the first (n,).
+        rows: largest activation of every unit of the layer on the first (c,).
+        features: by layer, of each (s, c).
+    """
+
+    images: Float[Tensor, "s c h w"]
+    values: Float[Tensor, " s"]
+    seeds: tuple[int, ...]
+    moved: Float[Tensor, " n"]
+    rows: Float[Tensor, " c"]
+    features: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class UnitStudy:
+    """What was found out about one unit.
+
+    Attributes:
+        layer, channel: which.
+        natural: what pictures usually give at its layer.
+        examples: its natural examples; `found` is the whole search, which knows their pictures.
+        maps: where the unit is active on each of its examples, by the number of the picture: (h, w) of the layer's grid.
+        made: pictures made for it; None where none could be made.
+        effect: what taking it away does; None where that was not asked for or the network is no classifier.
+        trust: the checks; None where no picture could be made.
+        notes: what a reader must know.
+    """
+
+    layer: str
+    channel: int
+    natural: Natural
+    examples: ChannelExamples
+    found: Examples
+    maps: Mapping[int, Float[Tensor, "h w"]]
+    made: Made | None
+    effect: Effect | None
+    trust: Trust | None
+    notes: tuple[str, ...]
+
+    @property
+    def dead(self) -> bool:
+        """Whether the unit gave one and the same value on every natural picture."""
+        return self.natural.constant(self.channel)
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a unit is: its layer, the layers on the way to it, and the one at which pictures are told apart.
+
+    Attributes:
+        layer: its own.
+        path: layers on the way, its own last.
+        after: the network's last layer with a grid, or the unit's own where that comes later.
+    """
+
+    layer: str
+    path: tuple[str, ...]
+    after: str
+
+
+def placed(session: Session, layer: str) -> Place:
+    """Find the way to a layer.
+
+    Raises:
+        LayerError: there is no such layer.
+        ModelError: the size of the network's input is not stated.
+    """
+    layer_of(session.network.module, layer)
+    channels, height, width = picture_shape(session.model, Climb())
+    layers, last = session.network.layers((height, width), channels)
+    names = [one.name for one in layers]
+    if layer not in names:
+        return Place(layer, (layer,), layer)
+    mine = names.index(layer)
+    after = last if last in names and names.index(last) > mine else layer
+    return Place(layer, _path(layers[:mine], layer), after or layer)
+
+
+def _path(before: Sequence[Layer], layer: str) -> tuple[str, ...]:
+    """Choose some layers before a unit's: those at the level of names where the network's blocks are, evenly spread."""
+    gridded = [one.name for one in before if one.grid is not None and not layer.startswith(f"{one.name}.")]
+    levels = [name.count(".") for name in gridded]
+    level = next((n for n in sorted(set(levels)) if sum(one <= n for one in levels) >= PATH // 2), max(levels, default=0))
+    chosen = [name for name, depth in zip(gridded, levels, strict=True) if depth <= level]
+    chosen = [name for name in chosen if not any(other.startswith(f"{name}.") for other in chosen)]
+    if len(chosen) >= PATH:
+        chosen = [chosen[round(n * (len(chosen) - 1) / (PATH - 2))] for n in range(PATH - 1)]
+    return (*chosen, layer)
+
+
+def study(
+    session: Session,
+    place: Place,
+    channel: int,
+    usual: Natural,
+    found: Examples,
+    data: Dataset,
+    wanted: Wanted,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> UnitStudy:
+    """Find out everything about one unit.
+
+    Args:
+        session: runs the network.
+        place: where the unit is.
+        channel: its number.
+        usual: what pictures usually give at the layer and on the way to it; see `usual_at`.
+        found: natural examples of the layer.
+        data: the natural pictures.
+        wanted: how much is done.
+        seed: the pictures are made with this seed and those that follow; so are views and resamples.
+        progress: is told what is at work.
+
+    Raises:
+        TargetError: the layer has no such unit.
+    """
+    if not 0 <= channel < usual.units:
+        raise TargetError(f"layer {place.layer!r} has {usual.units} channels, from 0; there is no channel {channel}")
+    examples = found.of(place.layer, channel)
+    notes: list[str] = []
+    made = _made(session, place, channel, wanted, seed, notes, progress)
+    seen = _seen(session, place, examples, data, wanted.fit)
+    count = min(_TOP, len(examples.top))
+    top = {name: rows[:count] for name, rows in seen.features.items()}
+    maps = {picture: channels_first(row[None])[0, channel] for picture, row in seen.rows.items() if row.dim() > 2}
+    done = None
+    if wanted.ablated and not usual.constant(channel):
+        done = effect(session, place.layer, channel, usual.average, thinned(data, wanted.ablated), wanted.fit, progress)
+        if done is None:
+            notes.append("The network's answer is not one row of classes, so what the unit does to it was not measured.")
+    trust = None if made is None else _trust(place, channel, usual, made, top)
+    return UnitStudy(place.layer, channel, usual, examples, found, maps, made, done, trust, tuple(notes))
+
+
+def usual_at(
+    session: Session, place: Place, data: Dataset, wanted: Wanted, progress: Progress | None = None
+) -> Natural:
+    """Return what natural pictures usually give at a layer and on the way to it."""
+    layers = (*place.path, place.after)
+    return natural(session, place.layer, thinned(data, wanted.natural), layers, wanted.fit, progress)
+
+
+def _made(
+    session: Session,
+    place: Place,
+    channel: int,
+    wanted: Wanted,
+    seed: int,
+    notes: list[str],
+    progress: Progress | None,
+) -> Made | None:
+    images = []
+    seeds = tuple(range(seed, seed + wanted.pictures))
+    target = Channel(place.layer, channel)
+    steps = wanted.climb.steps
+    for number, one in enumerate(seeds):
+
+        def told(step: int, of: int, score: float, number: int = number) -> None:
+            if progress is not None:
+                progress("pictures made for the unit", number * steps + step, len(seeds) * steps)
+
+        try:
+            images.append(maximize(session, target, wanted.climb, one, told).images)
+        except GradientError as error:
+            notes.append(f"No picture could be made: {error}")
+            return None
+    pictures = torch.cat(images).cpu()
+    seen = seen_at(session, (*place.path, place.after), as_input(pictures, session.model))
+    rows = largest(seen[place.layer])
+    order = rows[:, channel].argsort(descending=True, stable=True)
+    best = pictures[order[0]]
+    views = replace(wanted.climb.views, count=wanted.views).of(best, Generator().manual_seed(seed + wanted.pictures))
+    moved = largest(seen_at(session, (place.layer,), as_input(views, session.model))[place.layer])[:, channel]
+    profiles = {name: features(activation)[order] for name, activation in seen.items()}
+    return Made(
+        pictures[order],
+        rows[order, channel],
+        tuple(seeds[n] for n in order.tolist()),
+        moved,
+        rows[order[0]],
+        profiles,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What the layers give on a unit's natural examples, its top ones first."""
+
+    features: Mapping[str, Tensor]
+    rows: Mapping[int, Tensor]
+
+
+def _seen(
+    session: Session, place: Place, examples: ChannelExamples, data: Dataset, fit: Fit | None
+) -> _Seen:
+    """Run the unit's examples once more; what they give at the unit's layer is kept for each of them."""
+    listed = list(dict.fromkeys(example.picture for example in (*examples.top, *examples.strip)))
+    profiles: dict[str, list[Tensor]] = {name: [] for name in {*place.path, place.after}}
+    rows: dict[int, Tensor] = {}
+    for picture in listed:
+        ready = data.ready[picture] if data.ready is not None else sample((data.paths or ())[picture], session.model, fit)
+        given = seen_at(session, tuple(profiles), ready.inputs[None])
+        for name, activation in given.items():
+            profiles[name].append(features(activation))
+        rows[picture] = given[place.layer][0]
+    return _Seen({name: torch.cat(parts) for name, parts in profiles.items() if parts}, rows)
+
+
+def _trust(place: Place, channel: int, usual: Natural, made: Made, top: Mapping[str, Tensor]) -> Trust:
+    """Make the checks that can be made."""
+    value = float(made.values[0])
+    others = [made.features, top, usual.sample]
+    after = [_without_unit(rows.get(place.after, torch.empty(0, 0)), place, channel) for rows in others]
+    centre = _without_unit(usual.centre[place.after][None], place, channel)[0]
+    living = bool(top) and not usual.constant(channel)
+    return Trust(
+        reached(value, float(usual.highest[channel])),
+        robustness(value, made.moved),
+        own_rank(made.rows, usual, channel),
+        agreement(after[0], after[1], after[2], centre, place.after) if living else None,
+        path_similarity(made.features, top, usual.sample, place.path) if living else None,
+    )
+
+
+def _without_unit(rows: Float[Tensor, "n c"], place: Place, channel: int) -> Float[Tensor, "n d"]:
+    """Leave the unit itself out where pictures are compared at its own layer: all of them excite it."""
+    if place.after != place.layer or not rows.numel():
+        return rows
+    return torch.cat([rows[:, :channel], rows[:, channel + 1 :]], dim=1)
+
+
+def unit_of(text: str, layers: Sequence[str] = ()) -> tuple[str, int]:
+    """Read "blocks.8:20": a layer and the number of a channel.
+
+    Raises:
+        ConfigError: it is no such thing.
+    """
+    layer, colon, index = text.strip().rpartition(":")
+    if not colon or not layer or not index.isdigit():
+        near = nearest(text, list(layers))
+        raise ConfigError(
+            f"a unit is a layer and the number of a channel, such as 'blocks.8:20'; got {text!r}"
+            + (f"; nearest layers: {near}" if near else "")
+        )
+    return layer, int(index)
