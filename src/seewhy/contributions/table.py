@@ -47,6 +47,8 @@ class Weight:
         p: chance of an effect on the loss as large where the unit does nothing, corrected for all units that were tried; None where it was
             not tested.
         levels: of an attribute, the worst first.
+        figures: other numbers about the unit, by name: "accuracy" is the share of pictures that keep their class without it, "area" its
+            share of the picture, "share" its share of the effects of all units, "lift" that share over that of the area.
     """
 
     unit: str
@@ -57,6 +59,7 @@ class Weight:
     note: str = ""
     p: float | None = None
     levels: tuple[Level, ...] = ()
+    figures: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,8 @@ class Importance:
         provenance: what made it.
         places: for units of one photo, which of the weights each pixel of the network's input belongs to (h, w), from 0; -1 is none.
         explained: for attributes, the share of the variance that they explain: of the "loss", of the "score".
+        figures: numbers about all units together: "accuracy" is the share of pictures whose class the network finds with nothing gone; for
+            Shapley values, "everything" is the score, "nothing" the score with all units gone.
     """
 
     kind: str
@@ -141,3 +146,4 @@ class Importance:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     places: Array | None = None
     explained: Mapping[str, Estimate] = field(default_factory=dict)
+    figures: Mapping[str, Estimate] = field(default_factory=dict)

@@ -3,7 +3,8 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seewhy.core.sample import Sample
+from seewhy.data.likeness import SIGNATURE_BYTES, signature
 from seewhy.data.normalization import known_classes
 from seewhy.data.picture import expand, sample
 from seewhy.engine.model import Fit, Model
@@ -18,6 +20,43 @@ from seewhy.errors import DataError, SeewhyError, ShapeError
 
 AHEAD = 16
 """Pictures that are read before they are wanted."""
+
+READERS = 2
+"""Threads that read; decoding does not hold the lock of the interpreter."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What tells a picture from others.
+
+    Attributes:
+        digest: sixteen bytes of its content: of the file, or of the ready input.
+        likeness: what pictures that look alike share, see `seewhy.data.likeness`; of a ready input, that only what is the same shares.
+    """
+
+    digest: bytes
+    likeness: bytes
+
+    @classmethod
+    def of(cls, made: Sample, path: Path | None) -> "Mark":
+        """Return the mark of a picture, from its file where there is one; raise `DataError` where that is gone."""
+        data = made.inputs.detach().cpu().contiguous().numpy().tobytes() if path is None else content_of(path)
+        if made.picture is None:
+            return cls(content_digest(data), blake2b(data, digest_size=SIGNATURE_BYTES).digest())
+        return cls(content_digest(data), signature(made.picture))
+
+
+def content_of(path: Path) -> bytes:
+    """Return what a file holds; raise `DataError` where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def content_digest(data: bytes) -> bytes:
+    """Return sixteen bytes that tell one content from another."""
+    return blake2b(data, digest_size=16).digest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +67,13 @@ class Batch:
         places: their numbers in the data set.
         samples: the pictures, prepared.
         labels: index of each one's class; -1 where it is not known.
+        marks: what tells them from others, where that was asked for.
     """
 
     places: tuple[int, ...]
     samples: tuple[Sample, ...]
     labels: Int[Tensor, " b"]
+    marks: tuple[Mark, ...] = ()
 
     @property
     def inputs(self) -> Float[Tensor, "b c *spatial"]:
@@ -61,52 +102,90 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.names)
 
-    def batches(self, model: Model, rows: int, fit: Fit | None = None, begin: int = 0) -> Iterator[Batch]:
+    def part(self, places: Sequence[int]) -> "Dataset":
+        """Return the pictures of these numbers, in this order; what is broken among them is written down for both."""
+        return Dataset(
+            tuple(self.names[place] for place in places),
+            tuple(self.labels[place] for place in places),
+            None if self.paths is None else tuple(self.paths[place] for place in places),
+            None if self.ready is None else tuple(self.ready[place] for place in places),
+            self.broken,
+        )
+
+    def batches(
+        self, model: Model, rows: int, fit: Fit | None = None, begin: int = 0, *, marks: bool = False, light: bool = False
+    ) -> Iterator[Batch]:
         """Yield the pictures from number `begin` on, so many at a time; a broken one is left out and written down.
+
+        Args:
+            model: says how pictures are prepared.
+            rows: of a batch; the last one may have fewer.
+            fit: how pictures are fitted; the model's own way if None.
+            begin: the first picture. From the picture behind one batch, the following batches are the same as without it.
+            marks: also tell what each picture can be known by.
+            light: let the sources go once the inputs are made; large photos take much memory.
 
         Raises:
             DataError: none of the pictures can be read.
         """
-        pending: list[tuple[int, Sample]] = []
-        found = False
-        for place, made in self._read(model, fit, begin):
-            if made is None:
-                continue
+        pending: list[_Read] = []
+        found = begin > 0
+        for read in self._read(model, fit, begin, marks=marks, light=light):
             found = True
-            pending.append((place, made))
+            pending.append(read)
             if len(pending) == rows:
                 yield self._batch(pending)
                 pending = []
         if pending:
             yield self._batch(pending)
-        if not found and begin < len(self):
+        if not found and len(self):
             first = next(iter(self.broken.values()), "")
             raise DataError(f"none of the {len(self)} pictures can be read; the first: {first}")
 
-    def _batch(self, pending: Sequence[tuple[int, Sample]]) -> Batch:
-        places = tuple(place for place, _ in pending)
+    def _batch(self, pending: Sequence["_Read"]) -> Batch:
+        places = tuple(read.place for read in pending)
         labels = [-1 if (known := self.labels[place]) is None else known for place in places]
-        return Batch(places, tuple(made for _, made in pending), torch.tensor(labels))
+        marks = tuple(read.mark for read in pending if read.mark is not None)
+        return Batch(places, tuple(read.sample for read in pending), torch.tensor(labels), marks)
 
-    def _read(self, model: Model, fit: Fit | None, begin: int) -> Iterator[tuple[int, Sample | None]]:
+    def _read(self, model: Model, fit: Fit | None, begin: int, *, marks: bool, light: bool) -> Iterator["_Read"]:
+        """Yield those pictures that can be read, in order."""
+
+        def read(place: int) -> _Read:
+            path = self.paths[place] if self.paths is not None else None
+            made = self.ready[place] if path is None and self.ready is not None else sample(path, model, fit)
+            mark = Mark.of(made, path) if marks else None
+            return _Read(place, replace(made, picture=None) if light and path is not None else made, mark)
+
         if self.ready is not None:
-            yield from list(enumerate(self.ready))[begin:]
+            yield from map(read, range(begin, len(self)))
             return
-        with ThreadPoolExecutor(1, thread_name_prefix="seewhy-read") as pool:
-            waiting: deque[tuple[int, Future[Sample]]] = deque()
-            for place, path in list(enumerate(self.paths or ()))[begin:]:
-                waiting.append((place, pool.submit(sample, path, model, fit)))
-                if len(waiting) > AHEAD:
-                    yield self._made(*waiting.popleft())
-            while waiting:
-                yield self._made(*waiting.popleft())
-
-    def _made(self, place: int, future: "Future[Sample]") -> tuple[int, Sample | None]:
+        pool = ThreadPoolExecutor(READERS, thread_name_prefix="seewhy-read")
+        waiting: deque[tuple[int, Future[_Read]]] = deque()
         try:
-            return place, future.result()
+            for place in range(begin, len(self)):
+                waiting.append((place, pool.submit(read, place)))
+                if len(waiting) > AHEAD:
+                    yield from self._made(*waiting.popleft())
+            while waiting:
+                yield from self._made(*waiting.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _made(self, place: int, future: "Future[_Read]") -> Iterator["_Read"]:
+        try:
+            yield future.result()
         except DataError as error:
             self.broken[self.names[place]] = str(error)
-            return place, None
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """A picture that has been read, and its number."""
+
+    place: int
+    sample: Sample
+    mark: Mark | None
 
 
 def dataset(source: object, model: Model) -> Dataset:

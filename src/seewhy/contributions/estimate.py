@@ -1,0 +1,104 @@
+"""From effects picture by picture to means with intervals: over all pictures, and over those of each class."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Generator, Tensor
+
+from seewhy.contributions.effects import Effects
+from seewhy.contributions.table import Estimate, Weight
+from seewhy.ops.bootstrap import interval, resampled_means
+
+LEAST_OF_CLASS = 2
+"""Pictures that a class must have for a row of its own."""
+MOST_CLASSES = 50
+"""Classes that get a row, those with most pictures."""
+
+
+def estimates(values: Float[Tensor, "n m"], seed: int) -> list[Estimate]:
+    """Return the mean of each column over the pictures that have it, with its 95 % interval."""
+    means = resampled_means(values, Generator().manual_seed(seed))
+    return _estimates(values.nanmean(dim=0), means, (~values.isnan()).sum(dim=0))
+
+
+def ratios(above: Float[Tensor, "n m"], below: Float[Tensor, "n m"], seed: int) -> list[Estimate]:
+    """Return the ratio of two means over the same pictures, column by column, with its 95 % interval."""
+    first, second = (resampled_means(values, Generator().manual_seed(seed)) for values in (above, below))
+    return _estimates(
+        above.nanmean(dim=0) / below.nanmean(dim=0), first / second, (~(above + below).isnan()).sum(dim=0)
+    )
+
+
+def _estimates(
+    values: Float[Tensor, " m"], means: Float[Tensor, "draws m"], cases: Int[Tensor, " m"]
+) -> list[Estimate]:
+    low, high = interval(means, cases)
+    single = cases < 2  # nothing to resample: the interval is the value itself
+    low, high = torch.where(single, values, low), torch.where(single, values, high)
+    return [Estimate(*map(float, row)) for row in zip(values, low, high, strict=True)]
+
+
+def weights(
+    found: Effects, names: Sequence[str], classes: Sequence[str], remarks: Sequence[str], seed: int
+) -> list[Weight]:
+    """Return what each unit does, in the units' own order.
+
+    Args:
+        found: the effects.
+        names: of the units.
+        classes: names of the classes, by index.
+        remarks: what a reader must know about each unit; empty for none.
+        seed: of the resampling.
+    """
+    score, magnitude, loss = (estimates(values, seed) for values in (found.score, found.score.abs(), found.loss))
+    of_class = per_class(found, classes, seed)
+    figures = _figures(found, seed)
+    return [
+        Weight(
+            name,
+            score[unit],
+            magnitude[unit],
+            loss[unit],
+            {label: row[unit] for label, row in of_class.items()},
+            note=remarks[unit] if remarks else "",
+            figures={what: values[unit] for what, values in figures.items()},
+        )
+        for unit, name in enumerate(names)
+    ]
+
+
+def per_class(found: Effects, classes: Sequence[str], seed: int) -> dict[str, list[Estimate]]:
+    """Return the fall of the score of each unit over the pictures of each class that has enough of them, most pictures first."""
+    counts = torch.bincount(found.labels.clamp_min(0)) if (found.labels >= 0).all() else torch.zeros(0)
+    chosen = [int(index) for index in counts.argsort(descending=True, stable=True)[:MOST_CLASSES]]
+    return {
+        classes[index] if index < len(classes) else f"class {index}": estimates(
+            found.score[found.labels == index], seed
+        )
+        for index in chosen
+        if counts[index] >= LEAST_OF_CLASS
+    }
+
+
+def _figures(found: Effects, seed: int) -> dict[str, list[Estimate]]:
+    """Return accuracy without each unit; for units that cover some of the picture, also area, share and lift."""
+    figures = {} if found.kept.isnan().all() else {"accuracy": estimates(found.kept, seed)}
+    if found.areas is not None:
+        whole = found.all_gone[:, None].expand_as(found.score)
+        inside = torch.where(found.score.isnan(), torch.nan, whole)
+        figures["area"] = estimates(found.areas, seed)
+        figures["share"] = ratios(found.score, inside, seed)
+        figures["lift"] = ratios(found.score, inside * found.areas.mean(dim=0), seed)
+    return figures
+
+
+def ranking(found: Effects, rows: Tensor | None = None) -> Float[Tensor, " m"]:
+    """Return by what units are ranked: the mean magnitude of the fall of the score, over all pictures or some.
+
+    Args:
+        found: the effects.
+        rows: which pictures; all if None.
+    """
+    score = found.score if rows is None else found.score[rows]
+    return score.abs().nanmean(dim=0).nan_to_num(0.0)
