@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from seewhy import targets
     from seewhy.adapters.load import load_model
     from seewhy.api import Session, explain, load, method, methods
+    from seewhy.api.activating import activations
     from seewhy.core.cost import Cost
     from seewhy.core.explanation import Explanation
     from seewhy.core.method import Method
@@ -49,6 +50,7 @@ _HOMES = {
     "Sample": "seewhy.core.sample",
     "Session": "seewhy.api",
     "Target": "seewhy.core.target",
+    "activations": "seewhy.api.activating",
     "explain": "seewhy.api",
     "load": "seewhy.api",
     "load_model": "seewhy.adapters.load",
@@ -76,6 +78,7 @@ __all__ = [
     "Target",
     "TargetError",
     "__version__",
+    "activations",
     "explain",
     "load",
     "load_model",
