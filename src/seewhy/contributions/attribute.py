@@ -51,7 +51,8 @@ class Attribute:
     @property
     def indicators(self) -> Float[np.ndarray, "n f"]:
         """One column for each level: 1 where a picture has it."""
-        return (self.codes[:, None] == np.arange(len(self.levels))).astype(float)
+        chosen: Float[np.ndarray, "n f"] = (self.codes[:, None] == np.arange(len(self.levels))).astype(float)
+        return chosen
 
 
 def attribute(column: Column) -> Attribute | str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from sklearn.base import RegressorMixin
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import RidgeCV
-from sklearn.model_selection import KFold
+from sklearn.base import RegressorMixin  # type: ignore[import-untyped]
+from sklearn.ensemble import HistGradientBoostingRegressor  # type: ignore[import-untyped]
+from sklearn.linear_model import RidgeCV  # type: ignore[import-untyped]
+from sklearn.model_selection import KFold  # type: ignore[import-untyped]
 
 from seewhy.contributions.attribute import Attribute
 from seewhy.ops.chance import shuffled_within
@@ -62,7 +62,8 @@ class Fitted:
     @property
     def variance(self) -> Float[np.ndarray, " n"]:
         """Squared distance of each picture's number from the mean of all."""
-        return (self.response - self.response.mean()) ** 2
+        squared: Float[np.ndarray, " n"] = (self.response - self.response.mean()) ** 2
+        return squared
 
     @property
     def base(self) -> Float[np.ndarray, " n"]:
@@ -115,7 +116,8 @@ class Fitted:
         count = len(self.spans)
         steps = [[(index,)] * len(self.folds) for index in range(count) for _ in range(repeats)]
         errors = self.errors(steps, generator).reshape(-1, count, repeats).mean(axis=2)
-        return (errors - self.whole()[:, None]) / 2
+        rises: Float[np.ndarray, "n m"] = (errors - self.whole()[:, None]) / 2
+        return rises
 
 
 def fitted(

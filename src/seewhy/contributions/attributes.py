@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from seewhy.contributions.attribute import LEAST, Attribute, attribute
 from seewhy.contributions.attribute_model import Fitted, fitted
@@ -137,7 +137,7 @@ class _Analysis:
         strata = np.zeros(len(self.behaviour.names), dtype=int) if classes is None else classes
         loss = fitted(self.behaviour.loss, self.known, classes, self.seed)
         rises = loss.rises(REPEATS, self._generator(1))
-        resampled = Resampled(len(strata), (self.seed, 2))
+        resampled = Resampled(self.seed)
         shares = resampled.ratios(rises, loss.variance)
         scores, explained_score = self._of_score(classes, resampled)
         chances, conditional = self._chances(strata)
@@ -282,12 +282,14 @@ def _curve(
 ) -> Float[np.ndarray, "n s"]:
     """Return what is explained of each picture's squared distance from the mean, after each step."""
     steps = [[tuple(order[:gone]) for order in orders] for gone in removed]
-    return model.variance[:, None] - model.errors(steps, generator)
+    explained: Float[np.ndarray, "n s"] = model.variance[:, None] - model.errors(steps, generator)
+    return explained
 
 
 def _area(removed: Sequence[int], curve: Float[np.ndarray, "n s"]) -> Float[np.ndarray, " n"]:
     """Return the mean height of a curve over the share of attributes that are gone."""
-    return np.trapezoid(curve, np.asarray(removed) / removed[-1], axis=1)
+    area: Float[np.ndarray, " n"] = np.trapezoid(curve, np.asarray(removed) / removed[-1], axis=1)
+    return area
 
 
 def _told(

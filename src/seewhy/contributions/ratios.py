@@ -3,64 +3,49 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
+from torch import Generator, Tensor
 
 from seewhy.contributions.table import Estimate
-
-DRAWS = 1000
-_CELLS = 1 << 22
+from seewhy.ops.bootstrap import interval, resampled_means
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Resampled:
-    """Pictures drawn anew with replacement, many times: 95 % intervals by the percentiles of what the draws give.
+    """Pictures drawn anew with replacement; all intervals that one of these gives are of the same draws.
 
-    Args:
-        pictures: how many there are.
-        seed: of the draws, which are the same for all intervals.
-
-    Source: Efron 1979, Bootstrap methods: another look at the jackknife.
+    Attributes:
+        seed: of the draws.
     """
 
-    pictures: int
-    seed: tuple[int, ...]
+    seed: int
 
     def ratios(self, parts: Float[np.ndarray, "n m"], whole: Float[np.ndarray, " n"]) -> list[Estimate]:
-        """Return the sum of each column over the sum of `whole`."""
-        if not len(parts) or whole.sum() <= 0:
+        """Return the sum of each column over the sum of `whole`, zero where that is zero."""
+        if whole.sum() <= 0:
             return [Estimate(0.0, 0.0, 0.0)] * parts.shape[1]
-        sums = self._sums(np.concatenate([parts, whole[:, None]], axis=1))
-        drawn = sums[:, :-1] / np.maximum(sums[:, -1:], np.finfo(float).tiny)
-        return _estimates(parts.sum(0) / whole.sum(), drawn)
+        means = self._means(np.concatenate([parts, whole[:, None]], axis=1))
+        counts = torch.full((parts.shape[1],), len(parts))
+        return _estimates(parts.sum(0) / whole.sum(), means[:, :-1] / means[:, -1:], counts)
 
     def gaps(self, values: Float[np.ndarray, " n"], chosen: Float[np.ndarray, "n m"]) -> list[Estimate]:
-        """Return the mean of the chosen pictures (1, others 0) minus that of the others, for each column."""
-        sums = self._sums(np.concatenate([values[:, None] * chosen, chosen, values[:, None]], axis=1))
-        return _estimates(
-            _gap(values @ chosen, chosen.sum(0), values.sum(), len(values)),
-            _gap(sums[:, : chosen.shape[1]], sums[:, chosen.shape[1] : -1], sums[:, -1:], len(values)),
-        )
+        """Return the mean of the chosen pictures (1, others 0) minus that of the others, for each column; zero where there are no others."""
+        sides = [np.where(side, values[:, None], np.nan) for side in (chosen == 1, chosen == 0)]
+        inside, outside = self._means(np.concatenate(sides, axis=1)).chunk(2, dim=1)
+        count = chosen.sum(0)
+        mean = values @ chosen / np.maximum(count, 1)
+        other = values @ (1 - chosen) / np.maximum(len(values) - count, 1)
+        fewer = torch.from_numpy(np.minimum(count, len(values) - count)).long()
+        return _estimates(np.where(fewer.numpy() > 0, mean - other, 0.0), inside - outside, fewer)
 
-    def _sums(self, columns: Float[np.ndarray, "n m"]) -> Float[np.ndarray, "d m"]:
-        """Return the sum of each column in each draw; the draws are made anew each time, as they would fill the memory."""
-        generator = np.random.default_rng(self.seed)
-        together = max(1, _CELLS // self.pictures)
-        parts = []
-        for begin in range(0, DRAWS, together):
-            rows = min(together, DRAWS - begin)
-            drawn = generator.integers(0, self.pictures, (rows, self.pictures))
-            drawn += np.arange(rows)[:, None] * self.pictures
-            times = np.bincount(drawn.ravel(), minlength=rows * self.pictures).reshape(rows, -1)
-            parts.append(times @ columns)
-        return np.concatenate(parts)
+    def _means(self, columns: Float[np.ndarray, "n m"]) -> Float[Tensor, "draws m"]:
+        return resampled_means(torch.from_numpy(columns), Generator().manual_seed(self.seed))
 
 
-def _gap(inside: np.ndarray, count: np.ndarray, whole: np.ndarray, pictures: int) -> np.ndarray:
-    """Return a difference of means; NaN where a draw has all pictures on one side."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return inside / count - (whole - inside) / (pictures - count)
-
-
-def _estimates(values: Float[np.ndarray, " m"], drawn: Float[np.ndarray, "d m"]) -> list[Estimate]:
-    low, high = np.nanquantile(drawn, [0.025, 0.975], axis=0)
-    return [Estimate(float(value), float(a), float(b)) for value, a, b in zip(values, low, high, strict=True)]
+def _estimates(
+    values: Float[np.ndarray, " m"], drawn: Float[Tensor, "draws m"], cases: Int[Tensor, " m"]
+) -> list[Estimate]:
+    low, high = interval(drawn, cases)
+    rows = zip(values.tolist(), low.tolist(), high.tolist(), cases.tolist(), strict=True)
+    return [Estimate(value, a, b) if count > 1 else Estimate(value, value, value) for value, a, b, count in rows]

@@ -131,7 +131,10 @@ def join(table: Table, names: Sequence[str], key: str | None = None) -> Joined:
     """
     place = _key_column(table, names, key)
     found = _matched([row[place] for row in table.rows], names)
-    places, chosen, missing, ambiguous = [], [], [], []
+    places: list[int] = []
+    chosen: list[tuple[str, ...]] = []
+    missing: list[str] = []
+    ambiguous: list[str] = []
     for number, name in enumerate(names):
         rows = {table.rows[row] for row in found[number]}
         if len(rows) == 1:

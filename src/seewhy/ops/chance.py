@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 _TOGETHER = 128
 
@@ -68,7 +68,10 @@ def block_test(  # noqa: PLR0917 (the test has as many parts)
         """Return the explained sum of squares over what remains of each column."""
         left = residuals - known @ (known.T @ residuals)
         total = (left**2).sum(0)
-        return np.divide(((added.T @ left) ** 2).sum(0), total, out=np.zeros_like(total), where=total > 0)
+        part: Float[np.ndarray, " d"] = np.divide(
+            ((added.T @ left) ** 2).sum(0), total, out=np.zeros_like(total), where=total > 0
+        )
+        return part
 
     found = float(share(rest[:, None])[0])
     reached = sum(
