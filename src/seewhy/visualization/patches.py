@@ -1,13 +1,13 @@
 """From a position on a layer's grid to the part of a photo that a unit there sees."""
 
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from seewhy.core.sample import Geometry, Sample
+from seewhy.data.dataset import content_digest
 from seewhy.data.picture import read
 from seewhy.engine.model import Fit, Model, per_channel
 from seewhy.engine.preprocessing import centred, fitted
@@ -96,11 +96,6 @@ def _whole(begin: float, end: float, length: int) -> tuple[int, int]:
 def cut(picture: Image.Image, patch: Patch, view: View) -> Image.Image:
     """Return the part of a source picture that a rectangle of the input shows."""
     return picture.crop(patch.in_source(view.geometry((picture.height, picture.width))))
-
-
-def content_digest(data: bytes) -> bytes:
-    """Return sixteen bytes that tell one content from another."""
-    return blake2b(data, digest_size=16).digest()
 
 
 def unchanged_picture(path: Path, digest: str) -> Image.Image:
