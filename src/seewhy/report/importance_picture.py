@@ -1,0 +1,164 @@
+"""A table of importance as one picture: the photo, the bars, the check of the ranking, the classes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+
+from seewhy.contributions.table import Check, Curve, Importance, Weight
+from seewhy.core.sample import Sample
+from seewhy.errors import DataError
+from seewhy.render.bars import Bars, bars
+from seewhy.render.chart import Colour, Scale, captioned
+from seewhy.render.curves import Line, curves
+from seewhy.render.heat_table import heat_table
+from seewhy.render.overlay import overlay, stacked
+from seewhy.report import importance_words as words
+from seewhy.report.axis import axis
+from seewhy.report.importance_table import per_class
+
+WIDTH = 1000
+MOST_BARS = 30
+OWN: Colour = (166, 60, 11)
+OTHER: Colour = (91, 70, 168)
+CHANCE: Colour = (95, 91, 84)
+
+
+def importance_picture(found: Importance, name: str = "", sample: Sample | None = None) -> Image.Image:
+    """Draw the table.
+
+    Args:
+        found: the table.
+        name: of the data.
+        sample: for units of one photo, the photo.
+    """
+    title = captioned(Image.new("RGB", (WIDTH, 1), "white"), WIDTH, words.heading(found), words.asked(found, name))
+    parts: list[Image.Image | None] = [title.crop((0, 0, title.width, title.height))]
+    if sample is not None and found.places is not None:
+        parts.append(weight_map(found, sample))
+    parts += [bar_chart(found), check_chart(found), class_chart(found)]
+    return stacked(parts, 22)
+
+
+def weight_map(found: Importance, sample: Sample) -> Image.Image:
+    """Draw the photo with the effect of each unit on the score in colour.
+
+    Raises:
+        DataError: the units have no place in the photo, or the sample came without a picture.
+    """
+    if found.places is None or sample.picture is None or sample.geometry is None:
+        raise DataError("a map of weights takes units that have a place in the photo, and the photo itself")
+    effects = np.array([weight.score.value for weight in found.weights] + [0.0])
+    values = torch.from_numpy(effects[found.places.numpy()]).float()
+    seen: Float[np.ndarray, "h w"] = sample.geometry.to_source(values).numpy()
+    return overlay(
+        sample.picture,
+        seen,
+        signed=True,
+        limit=float(np.abs(effects).max()) or None,
+        unit=found.unit,
+        normalization="the largest effect",
+        outline=None,
+        notes=(f"fall of the score when a {words.ONE.get(found.kind, 'unit')} is taken away",),
+    )
+
+
+def bar_chart(found: Importance) -> Image.Image:
+    """Draw the effects of the first units with their intervals."""
+    shown = found.weights[:MOST_BARS]
+    columns = [_bars(found, which, title, shown) for which, title in words.columns(found)]
+    taken = "shuffled" if found.kind == "attributes" else "in its place"
+    left = f"the first {len(shown)} of {len(found.weights)}; " if len(shown) < len(found.weights) else ""
+    chances = [f"{weight.unit}: {words.chance_words(weight.p)}" for weight in shown[:8] if weight.p is not None]
+    notes = (
+        f"{left}n = {found.pictures}; {taken}: {found.replacement}; lines are 95 % intervals",
+        words.explained_line(found),
+        f"corrected p-values: {'; '.join(chances)}" if chances else "",
+    )
+    return bars([weight.unit for weight in shown], columns, width=WIDTH, notes=notes)
+
+
+def _bars(found: Importance, which: str, title: str, shown: Sequence[Weight]) -> Bars:
+    effects = [words.effect(weight, which) for weight in shown]
+    return Bars(
+        title,
+        [one.value for one in effects],
+        [one.low for one in effects],
+        [one.high for one in effects],
+        [words.estimate_text(one, found) for one in effects],
+        _scale(
+            [0.0, *(end for one in effects for end in (one.value, one.low, one.high))],
+            percents=found.kind == "attributes",
+        ),
+    )
+
+
+def check_chart(found: Importance) -> Image.Image | None:
+    """Draw the curves of the check and its sentence; the sentence alone where there are no curves."""
+    line = words.check_line(found)
+    if found.check is None:
+        return captioned(Image.new("RGB", (WIDTH, 1), "white"), WIDTH, "", (line,))
+    return curves(
+        [_line(curve) for curve in reversed(found.check.curves)],
+        _counts(found.check),
+        _scale(
+            [end for curve in found.check.curves for one in curve.accuracy for end in (one.low, one.high)],
+            from_zero=True,
+        ),
+        labels=("attributes shuffled" if found.kind == "attributes" else "units taken away", found.check.measure),
+        width=WIDTH,
+        title=f"Does the ranking hold? {words.verdict(found).capitalize()}.",
+        notes=(line,),
+    )
+
+
+def class_chart(found: Importance) -> Image.Image | None:
+    """Draw the effect of each unit on each class; None where there are fewer than two classes."""
+    table = per_class(found)
+    if table is None:
+        return None
+    return heat_table(
+        table.units,
+        table.classes,
+        table.values,
+        table.texts,
+        limit=table.limit,
+        width=WIDTH,
+        title="Class by class",
+        notes=(
+            "mean fall of the score over the pictures of each class; orange speaks for the answer, purple against it",
+            table.left,
+        ),
+    )
+
+
+def _line(curve: Curve) -> Line:
+    heights = curve.accuracy
+    colour = {"this ranking": OWN, "random order": CHANCE}.get(curve.order, OTHER)
+    return Line(
+        f"{curve.order}, area {curve.area.value:.2f}",
+        curve.removed,
+        [one.value for one in heights],
+        [one.low for one in heights],
+        [one.high for one in heights],
+        colour,
+        dashed=curve.order == "random order",
+    )
+
+
+def _counts(check: Check) -> Scale:
+    """Return a scale from no unit to all, with round numbers on it."""
+    last = max(check.curves[0].removed)
+    made = axis([0.0, float(last)], from_zero=True)
+    ticks = [
+        (tick, label) for tick, label in zip(made.ticks, made.labels, strict=True) if tick < 0.92 * last or tick == last
+    ]
+    return Scale(tuple(ticks if ticks[-1][0] == last else [*ticks, (float(last), str(last))]))
+
+
+def _scale(values: Sequence[float], *, from_zero: bool = False, percents: bool = False) -> Scale:
+    made = axis(list(values), from_zero=from_zero, most=5)
+    labels = [words.signed_percent(tick) for tick in made.ticks] if percents else list(made.labels)
+    return Scale(tuple(zip(made.ticks, labels, strict=True)))
