@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from seewhy.adapters.load import load_model
     from seewhy.api import Session, explain, load, method, methods
     from seewhy.api.activating import activations
+    from seewhy.api.visualizing import accentuate, caricature, invert, visualize
     from seewhy.core.cost import Cost
     from seewhy.core.explanation import Explanation
     from seewhy.core.method import Method
@@ -50,12 +51,16 @@ _HOMES = {
     "Sample": "seewhy.core.sample",
     "Session": "seewhy.api",
     "Target": "seewhy.core.target",
+    "accentuate": "seewhy.api.visualizing",
     "activations": "seewhy.api.activating",
+    "caricature": "seewhy.api.visualizing",
     "explain": "seewhy.api",
+    "invert": "seewhy.api.visualizing",
     "load": "seewhy.api",
     "load_model": "seewhy.adapters.load",
     "method": "seewhy.api",
     "methods": "seewhy.api",
+    "visualize": "seewhy.api.visualizing",
 }
 
 __all__ = [
@@ -78,13 +83,17 @@ __all__ = [
     "Target",
     "TargetError",
     "__version__",
+    "accentuate",
     "activations",
+    "caricature",
     "explain",
+    "invert",
     "load",
     "load_model",
     "method",
     "methods",
     "targets",
+    "visualize",
 ]
 
 

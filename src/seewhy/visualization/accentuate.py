@@ -65,7 +65,9 @@ class Leash:
 
     def __post_init__(self) -> None:
         if self.within <= 0:
-            raise ConfigError(f"how far the picture may go from the photo is a number above 0, such as 0.4; got {self.within}")
+            raise ConfigError(
+                f"how far the picture may go from the photo is a number above 0, such as 0.4; got {self.within}"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +93,7 @@ def accentuate(
     photo: Float[Tensor, "c h w"],
     climb: Climb,
     leash: Leash,
+    *,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Accentuation:
@@ -106,7 +109,7 @@ def accentuate(
     layer = leash.layer or halfway(session, tuple(photo.shape))
     own = replace(climb, canvas=Overlaid(photo, climb.canvas if isinstance(climb.canvas, Fourier) else Fourier()))
     held = _Held(session, layer, leash.within)
-    group = Abreast(session, replace(own, size=tuple(photo.shape[1:])), (seed,), photo)
+    group = Abreast(session, replace(own, size=(photo.shape[1], photo.shape[2])), (seed,), photo)
     numbers = group.begin()
     ascent = session.ascent(target, start, revival=REDIRECTED, together=held, seen=frozenset({layer}))
     with torch.no_grad():

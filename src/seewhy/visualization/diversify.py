@@ -61,6 +61,7 @@ def diversify(
     session: Session,
     target: Target,
     climb: Climb,
+    *,
     count: int,
     diversity: Diversity,
     seed: int = 0,
@@ -84,8 +85,10 @@ def diversify(
     plain = maximize(session, target, climb, seed, lambda _step, _steps, score: curve.append(score))
     reached, steps = float(plain.scores[0]), len(curve)
     start = as_input(plain.images[:1], session.model)
-    layer = diversity.layer or next(iter(sorted(target.needs().layers)), None) or session.network.target_layer(
-        session.network.accept(start)
+    layer = (
+        diversity.layer
+        or next(iter(sorted(target.needs().layers)), None)
+        or session.network.target_layer(session.network.accept(start))
     )
     rein = Rein(diversity.weight, diversity.weight / 64, diversity.weight * 64)
 
@@ -112,7 +115,8 @@ def diversify(
         group.rise(alone, numbers, steps=max(1, steps // 16))
     with torch.no_grad():
         reading = session.network.forward(
-            session.network.accept(as_input(images, session.model)), replace(target.needs(), activations=frozenset({layer}))
+            session.network.accept(as_input(images, session.model)),
+            replace(target.needs(), activations=frozenset({layer})),
         ).reading
     names = ascent.bound.names * count
     made = Visualization(images, scores.cpu(), names, ascent.bound.unit)
@@ -124,4 +128,5 @@ def likeness(activation: Float[Tensor, "b ..."], count: int) -> Float[Tensor, ""
     columns = columns_of(activation)
     gram = (columns @ columns.transpose(1, 2)).flatten(1).view(count, -1, columns.shape[1] ** 2).mean(dim=1)
     unit = gram / gram.norm(dim=1, keepdim=True).clamp_min(torch.finfo(gram.dtype).tiny)
-    return ((unit @ unit.T).sum() - unit.square().sum()) / (count * (count - 1))
+    pairs: Tensor = (unit @ unit.T).sum() - unit.square().sum()
+    return pairs / (count * (count - 1))

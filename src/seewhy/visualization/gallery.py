@@ -39,7 +39,10 @@ class Gallery:
         seeds: that each picture began with.
         notes: what a reader must know about each picture; empty where there is nothing.
         title: line above the sheet.
+        remarks: lines under the sheet, about all pictures.
         settings: how the pictures were made, as plain values.
+        photo: the photo (c, h, w) that all pictures were made from, values from 0 to 1; None where there was none.
+        photo_scores: what each target gives for the photo.
 
     A high score says what the network responds to when nothing keeps the picture natural; it does not say what the network responds to in
     photos. Natural examples belong beside each picture: `seewhy examples`.
@@ -52,7 +55,10 @@ class Gallery:
     seeds: tuple[int, ...]
     notes: tuple[tuple[str, ...], ...]
     title: str = ""
+    remarks: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    photo: Float[Tensor, "c h w"] | None = None
+    photo_scores: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -63,26 +69,28 @@ class Gallery:
 
     def picture(self, index: int = 0) -> Image.Image:
         """Return one picture, pixel by pixel; a picture of other than one or three channels shows each beside the next, in grey."""
-        values = (self.images[index].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
-        if len(values) == 3:
-            return Image.fromarray(values.transpose(1, 2, 0))
-        return Image.fromarray(np.concatenate(list(values), axis=1))
+        return drawn(self.images[index])
 
     def caption(self, index: int) -> list[str]:
         """Return what stands under a picture: the target, its score, and what a reader must know."""
         score = f"{figures(float(self.scores[index]))} {self.units[index]}"
+        if self.photo_scores:
+            score += f" (the photo: {figures(self.photo_scores[index])})"
         seed = f", seed {self.seeds[index]}" if self.targets.count(self.targets[index]) > 1 else ""
         return [self.targets[index], score + seed, *self.notes[index]]
 
     def sheet(self, columns: int | None = None) -> Image.Image:
         """Return all pictures with their captions on one sheet."""
-        pictures = [self.picture(index) for index in range(len(self))]
-        wide = max(1, round(pictures[0].width / pictures[0].height))
+        cells = [(self.picture(index), self.caption(index)) for index in range(len(self))]
+        if self.photo is not None:
+            cells.insert(0, (drawn(self.photo), ["the photo, as the network sees it"]))
+        wide = max(1, round(cells[0][0].width / cells[0][0].height))
         return render.contact(
-            [(picture, self.caption(index)) for index, picture in enumerate(pictures)],
-            columns=columns,
+            cells,
+            columns=columns or (len(cells) if len(cells) <= 5 else None),
             cell=(_CELL * min(wide, 4), _CELL),
             title=self.title,
+            notes=self.remarks,
         )
 
     def figure(self, columns: int | None = None) -> "Figure":
@@ -109,7 +117,9 @@ class Gallery:
             ],
             "shape": list(self.images.shape[1:]),
             "title": self.title,
+            "remarks": list(self.remarks),
             "settings": dict(self.settings),
+            "photo_scores": list(self.photo_scores),
         }
 
     def _rows(self) -> Iterator[tuple[str, Tensor, str, int, tuple[str, ...]]]:
@@ -123,8 +133,8 @@ class Gallery:
         """
         path = Path(path)
         if path.suffix == ".png":
-            drawn = self.picture() if len(self) == 1 else self.sheet()
-            return render.write_bytes(path, render.png_bytes(drawn), force=force)
+            shown = self.picture() if len(self) == 1 and self.photo is None else self.sheet()
+            return render.write_bytes(path, render.png_bytes(shown), force=force)
         if path.suffix == ".json":
             return render.write_bytes(path, json.dumps(self.summary(), indent=2).encode(), force=force)
         if path.suffix == ".npz":
@@ -135,6 +145,7 @@ class Gallery:
 
     def _packed(self) -> bytes:
         about = json.dumps(self.summary() | {"format": FORMAT}).encode()
+        photo = {} if self.photo is None else {"photo": self.photo.float().cpu().numpy()}
         buffer = BytesIO()
         np.savez_compressed(
             buffer,
@@ -142,6 +153,7 @@ class Gallery:
             images=self.images.float().cpu().numpy(),
             scores=self.scores.cpu().numpy(),
             about=np.frombuffer(about, dtype=np.uint8),
+            **photo,
         )
         return buffer.getvalue()
 
@@ -156,6 +168,7 @@ class Gallery:
             with np.load(path, allow_pickle=False) as arrays:
                 about = json.loads(arrays["about"].tobytes())
                 images, scores = torch.from_numpy(arrays["images"]), torch.from_numpy(arrays["scores"])
+                photo = torch.from_numpy(arrays["photo"]) if "photo" in arrays else None
             if about["format"] != FORMAT:
                 raise DataError(f"{path}: written in format {about['format']}, this version reads {FORMAT}")
             rows = about["pictures"]
@@ -166,10 +179,27 @@ class Gallery:
             raise
         except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
             raise DataError(f"{path}: not pictures saved by seewhy ({error})") from error
-        notes = tuple(tuple(each) for each in columns["notes"])
         return cls(
-            images, scores, columns["target"], columns["unit"], columns["seed"], notes, about["title"], about["settings"]
+            images,
+            scores,
+            columns["target"],
+            columns["unit"],
+            columns["seed"],
+            tuple(tuple(each) for each in columns["notes"]),
+            about["title"],
+            tuple(about["remarks"]),
+            about["settings"],
+            photo,
+            tuple(about["photo_scores"]),
         )
 
     def _repr_png_(self) -> bytes:
         return render.png_bytes(self.sheet())
+
+
+def drawn(image: Float[Tensor, "c h w"]) -> Image.Image:
+    """Return an image with values from 0 to 1 as a picture; channels that are not red, green and blue stand side by side, in grey."""
+    values = (image.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+    if len(values) == 3:
+        return Image.fromarray(values.transpose(1, 2, 0))
+    return Image.fromarray(np.concatenate(list(values), axis=1))

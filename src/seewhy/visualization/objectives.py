@@ -5,11 +5,11 @@ from dataclasses import replace
 from functools import reduce
 from operator import or_
 
-import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from seewhy.core.needs import Needs
 from seewhy.core.target import Combination, Target
-from seewhy.core.trace import Reading
 from seewhy.engine.black_box import is_black_box
 from seewhy.engine.session import Session
 from seewhy.errors import TargetError
@@ -42,13 +42,13 @@ def _without_picture(target: Target) -> Target:
     return target
 
 
-def check_objectives(session: Session, targets: Sequence[Target], shape: tuple[int, int, int]) -> None:
-    """Raise at once, after one pass over a grey picture, where a target does not fit the network.
+def check_objectives(session: Session, targets: Sequence[Target], start: Float[Tensor, "1 c h w"]) -> list[str]:
+    """Return what each target asks for, in words; raise at once, after one pass over the start, where one does not fit the network.
 
     Args:
         session: of the network.
         targets: what pictures will be made for.
-        shape: (c, h, w) of the pictures.
+        start: what pictures begin with, as the network takes it.
 
     Raises:
         LayerError, TargetError: no such layer, channel, position or class; the nearest names are offered.
@@ -58,12 +58,6 @@ def check_objectives(session: Session, targets: Sequence[Target], shape: tuple[i
             f"a picture climbs along a gradient, and {session.model.title} is a black box, which only answers; "
             "load the network itself (`seewhy models` lists the ways), or look at natural pictures with `seewhy examples`"
         )
-    reading = look(session, torch.zeros(1, *shape), reduce(or_, (target.needs() for target in targets), Needs()))
-    for target in targets:
-        target.bind(reading, session.model.labels)
-
-
-def look(session: Session, inputs: torch.Tensor, needs: Needs) -> Reading:
-    """Return what the network gives for inputs that are ready; no graph is kept."""
-    network = session.network
-    return network.forward(network.accept(inputs), needs).reading
+    needs = reduce(or_, (target.needs() for target in targets), Needs())
+    reading = session.network.forward(session.network.accept(start), needs).reading
+    return [target.bind(reading, session.model.labels).names[0] for target in targets]
