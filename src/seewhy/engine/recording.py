@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from seewhy.engine.attention.opening import opened
 from seewhy.errors import LayerError, nearest
 
 
@@ -45,6 +46,12 @@ def split_call(name: str) -> tuple[str, int | None]:
 
 INTO = ":in"
 """The end of a name that means what a layer is given, instead of what it puts out."""
+
+
+def into(layer: str) -> str:
+    """Return the name of what a layer, or one of its calls, is given."""
+    base, call = split_call(layer)
+    return f"{base}{INTO}" if call is None else f"{base}{INTO}#{call}"
 
 
 def layer_of(network: nn.Module, name: str) -> nn.Module:
@@ -128,7 +135,9 @@ def watching(
             raise Reached
 
     with ExitStack() as stack:
-        for name in {split_call(name)[0] for name in keep | differentiate | put.keys()}:
+        names = {split_call(name)[0] for name in keep | differentiate | put.keys()}
+        stack.enter_context(opened(network, [name.removesuffix(INTO) for name in names]))
+        for name in names:
             handle = hooked(layer_of(network, name), name, partial(hook, name))
             stack.callback(handle.remove)
         for name in {split_call(name)[0] for name, given in put.items() if not isinstance(given, Tensor)}:

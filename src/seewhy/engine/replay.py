@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from seewhy.engine.attention.opening import opened
 from seewhy.engine.operations import tensors
-from seewhy.engine.recording import hooked, layer_of, split_call
+from seewhy.engine.recording import INTO, hooked, layer_of, split_call
 
 _READS = frozenset(["item", "__bool__", "__int__", "__float__", "tolist", "__index__", "equal", "allclose"])
 """Operations whose plain result depends on values, not on shapes; before the cut they are answered from the tape."""
@@ -213,9 +214,11 @@ def _watched(module: nn.Module, layer: str, image: Tensor, run: Callable[[Tensor
             mode.cut = len(mode.entries)
         left -= 1
 
-    handle = hooked(layer_of(module, layer), split_call(layer)[0], hook)
+    name = split_call(layer)[0]
+    handle = hooked(layer_of(module, layer), name, hook)
     try:
-        run(image, mode)
+        with opened(module, [name.removesuffix(INTO)]):
+            run(image, mode)
     finally:
         handle.remove()
     return mode

@@ -76,6 +76,29 @@ def spelled_multi_head(operation: Operation) -> tuple[Tensor, Tensor | None]:
     Raises:
         MethodError: it adds keys, or masks single tokens; no network for pictures is known to.
     """
+    given, (q, k, v), mask = _unfolded(operation)
+    mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    joined = mixed.permute(2, 0, 1, 3).flatten(2)
+    return torch.nn.functional.linear(joined, given["out_proj_weight"], given["out_proj_bias"]), None
+
+
+def joined_heads(operation: Operation) -> tuple[Float[Tensor, "b n c"], Float[Tensor, "b heads n m"] | None]:
+    """Return what the heads of `nn.MultiheadAttention` give, one beside the other, before its last linear map; and the weights, where wanted.
+
+    Raises:
+        MethodError: as above.
+    """
+    given, (q, k, v), mask = _unfolded(operation)
+    if not given.get("need_weights", True):
+        mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return mixed.transpose(1, 2).flatten(2), None
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    weights = (scores if mask is None else scores + mask).softmax(dim=-1)
+    return (weights @ v).transpose(1, 2).flatten(2), weights
+
+
+def _unfolded(operation: Operation) -> tuple[dict[str, Any], tuple[Tensor, Tensor, Tensor], Tensor | None]:
+    """Return the arguments by name, queries, keys and values (b, heads, n, d), and the mask that is added to the scores."""
     given: dict[str, Any] = dict(zip(_MULTI_HEAD, operation.args, strict=False)) | dict(operation.kwargs)
     unusual = [
         name for name in ("bias_k", "bias_v", "static_k", "static_v", "key_padding_mask") if given.get(name) is not None
@@ -85,8 +108,7 @@ def spelled_multi_head(operation: Operation) -> tuple[Tensor, Tensor | None]:
             f"nn.MultiheadAttention with {', '.join(unusual) or 'add_zero_attn'} is not covered; "
             "use a perturbation method, such as 'rise'"
         )
-    query, key, value = given["query"], given["key"], given["value"]
-    width, heads = query.shape[-1], given["num_heads"]
+    heads = given["num_heads"]
     bias = given.get("in_proj_bias")
     if given.get("use_separate_proj_weight"):
         weights = (given["q_proj_weight"], given["k_proj_weight"], given["v_proj_weight"])
@@ -95,13 +117,11 @@ def spelled_multi_head(operation: Operation) -> tuple[Tensor, Tensor | None]:
     biases = (None,) * 3 if bias is None else bias.chunk(3)
     q, k, v = (
         torch.nn.functional.linear(x, w, b).reshape(*x.shape[:2], heads, -1).permute(1, 2, 0, 3)
-        for x, w, b in zip((query, key, value), weights, biases, strict=True)
+        for x, w, b in zip((given["query"], given["key"], given["value"]), weights, biases, strict=True)
     )
     mask = given.get("attn_mask")
     if mask is not None and mask.dim() == 3:
         mask = mask.unflatten(0, (-1, heads))
     if mask is not None and mask.dtype == torch.bool:
         mask = torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(mask, float("-inf"))
-    mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    joined = mixed.permute(2, 0, 1, 3).reshape(len(query), -1, width)
-    return torch.nn.functional.linear(joined, given["out_proj_weight"], given["out_proj_bias"]), None
+    return given, (q, k, v), mask

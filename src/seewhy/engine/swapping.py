@@ -14,7 +14,7 @@ from seewhy.engine.block import Bill, Question
 from seewhy.engine.network import Network
 from seewhy.engine.partial import FromCut, agree
 from seewhy.engine.passes import upcast
-from seewhy.engine.recording import INTO, Change, split_call
+from seewhy.engine.recording import INTO, Change, into, split_call
 from seewhy.errors import LayerError
 
 Swaps = Mapping[str, Swap]
@@ -49,7 +49,7 @@ class FromSwaps(FromCut[Swaps]):
         each = len(self.raw) // images
         rows = slice(image * each, (image + 1) * each)
         here = [swaps[self.layer].of(image, images) for swaps in pack]
-        given = _node(self.question, _into(self.layer))[rows] if any(swap.value is None for swap in here) else None
+        given = _node(self.question, into(self.layer))[rows] if any(swap.value is None for swap in here) else None
         first = _stacked(here, given, self.raw[rows])
         names = dict.fromkeys(name for swaps in pack for name in list(swaps)[1:])
         later = {
@@ -65,12 +65,6 @@ def _node(question: Question, layer: str) -> Tensor:
     if layer not in nodes:
         raise LayerError(f"layer {layer!r} is swapped, and is not among the needs of the pass over the images")
     return nodes[layer].detach()
-
-
-def _into(layer: str) -> str:
-    """Return the name of what a layer is given."""
-    base, call = split_call(layer)
-    return f"{base}{INTO}" if call is None else f"{base}{INTO}#{call}"
 
 
 def _stacked(swaps: Sequence[Swap], given: Tensor | None, made: Tensor) -> Tensor:
