@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -10,9 +10,13 @@ from scipy import stats  # type: ignore[import-untyped]
 
 from seewhy.contributions.attribute import LEAST, Attribute, attribute
 from seewhy.contributions.attribute_model import Fitted, fitted
+from seewhy.contributions.behaviour import Behaviour, behaviour_of
 from seewhy.contributions.ratios import Resampled
 from seewhy.contributions.table import Check, Curve, Estimate, Importance, Level, Weight
-from seewhy.data.table import Joined
+from seewhy.core.target import Target
+from seewhy.data.dataset import Dataset
+from seewhy.data.table import Joined, Table, join
+from seewhy.engine.session import Session
 from seewhy.errors import DataError
 from seewhy.ops.chance import block_test, holm, rank_test
 
@@ -30,40 +34,31 @@ POINTS = 12
 SHUFFLED = "the attribute of another picture"
 
 
-@dataclass(frozen=True, eq=False)
-class Behaviour:
-    """What the network did with each picture.
+def attributes_of(
+    session: Session,
+    data: Dataset,
+    table: Table,
+    target: Target | None = None,
+    *,
+    key: str | None = None,
+    seed: int = 0,
+) -> Importance:
+    """Run the network on the pictures that have a row in the table, and say what their attributes explain; see `attributes`.
 
-    Attributes:
-        names: of the pictures.
-        score: the target's score (n,).
-        loss: minus the log-probability of the label (n,).
-        classes: the class that the loss is about (n,).
-        target: what was asked, in words.
-        unit: of the score.
-        labels: what the loss is about: "labels", or "the network's own answers".
-        broken: pictures that could not be read, with the reason.
+    Args:
+        session: runs the network.
+        data: the pictures; those without a row are not read.
+        table: a row for each picture.
+        target: what the score is; None is the label of each picture, or the predicted class where that is not known.
+        key: column that names the pictures; found by itself if None.
+        seed: of everything that is drawn.
     """
-
-    names: tuple[str, ...]
-    score: Float[np.ndarray, " n"]
-    loss: Float[np.ndarray, " n"]
-    classes: Int[np.ndarray, " n"]
-    target: str
-    unit: str
-    labels: str
-    broken: dict[str, str] = field(default_factory=dict)
-
-    def of(self, places: Sequence[int]) -> "Behaviour":
-        """Return what the network did with some of the pictures."""
-        rows = np.asarray(places)
-        return replace(
-            self,
-            names=tuple(self.names[place] for place in places),
-            score=self.score[rows],
-            loss=self.loss[rows],
-            classes=self.classes[rows],
-        )
+    joined = join(table, data.names, key)
+    behaviour = behaviour_of(session, data.part(joined.places), target)
+    place = {name: number for number, name in enumerate(behaviour.names)}
+    read = [row for row, at in enumerate(joined.places) if data.names[at] in place]
+    found = attributes(behaviour, joined.of(read, [place[data.names[joined.places[row]]] for row in read]), seed)
+    return replace(found, provenance=session.provenance | {"table": table.name, "key": joined.key, "seed": seed})
 
 
 def attributes(behaviour: Behaviour, joined: Joined, seed: int = 0) -> Importance:
@@ -282,7 +277,8 @@ def _curve(
 ) -> Float[np.ndarray, "n s"]:
     """Return what is explained of each picture's squared distance from the mean, after each step."""
     steps = [[tuple(order[:gone]) for order in orders] for gone in removed]
-    explained: Float[np.ndarray, "n s"] = model.variance[:, None] - model.errors(steps, generator)
+    risen = (model.errors(steps, generator) - model.whole()[:, None]) / 2  # half, as in `Fitted.rises`
+    explained: Float[np.ndarray, "n s"] = (model.variance - model.whole())[:, None] - risen
     return explained
 
 

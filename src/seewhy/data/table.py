@@ -4,7 +4,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -83,7 +83,12 @@ class Joined:
     columns: tuple[Column, ...]
     missing: tuple[str, ...]
     ambiguous: tuple[str, ...]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+
+    def of(self, rows: Sequence[int], places: Sequence[int]) -> "Joined":
+        """Return some of the rows, and where their pictures stand in another list."""
+        columns = tuple(Column(one.name, tuple(one.cells[row] for row in rows)) for one in self.columns)
+        return replace(self, places=tuple(places), columns=columns)
 
 
 def read_table(path: str | Path) -> Table:

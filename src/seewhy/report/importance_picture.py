@@ -15,6 +15,7 @@ from seewhy.render.chart import Colour, Scale, captioned
 from seewhy.render.curves import Line, curves
 from seewhy.render.heat_table import heat_table
 from seewhy.render.overlay import overlay, stacked
+from seewhy.render.text import PAPER
 from seewhy.report import importance_words as words
 from seewhy.report.axis import axis
 from seewhy.report.importance_table import per_class
@@ -34,7 +35,7 @@ def importance_picture(found: Importance, name: str = "", sample: Sample | None 
         name: of the data.
         sample: for units of one photo, the photo.
     """
-    title = captioned(Image.new("RGB", (WIDTH, 1), "white"), WIDTH, words.heading(found), words.asked(found, name))
+    title = captioned(Image.new("RGB", (WIDTH, 1), PAPER), WIDTH, words.heading(found), words.asked(found, name))
     parts: list[Image.Image | None] = [title.crop((0, 0, title.width, title.height))]
     if sample is not None and found.places is not None:
         parts.append(weight_map(found, sample))
@@ -99,7 +100,7 @@ def check_chart(found: Importance) -> Image.Image | None:
     """Draw the curves of the check and its sentence; the sentence alone where there are no curves."""
     line = words.check_line(found)
     if found.check is None:
-        return captioned(Image.new("RGB", (WIDTH, 1), "white"), WIDTH, "", (line,))
+        return captioned(Image.new("RGB", (WIDTH, 1), PAPER), WIDTH, "", (line,))
     return curves(
         [_line(curve) for curve in reversed(found.check.curves)],
         _counts(found.check),

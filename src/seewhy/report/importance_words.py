@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from seewhy.contributions.table import Estimate, Importance, Weight
-from seewhy.render.bar import figures, percent
+from seewhy.render.bar import figures
 
 ONE = {
     "regions": "region",
@@ -64,7 +64,7 @@ def explained_line(found: Importance) -> str:
         )
     beyond = " beyond what the class tells" if "loss, by the class alone" in found.explained else ""
     return (
-        f"Together the attributes explain {percent(share.value)} of how the loss differs from picture to picture{beyond} "
+        f"Together the attributes explain {signed_percent(share.value)} of how the loss differs from picture to picture{beyond} "
         f"(95 % interval {span(share, signed_percent)}; judged on pictures that the model has not seen)."
     )
 
@@ -75,12 +75,16 @@ def first_line(found: Importance) -> str:
     if found.kind == "attributes":
         chance = "" if first.p is None else f", {chance_words(first.p)}"
         return f"Most of it goes with {first.unit}: {signed_percent(first.loss.value)} of the variance of the loss{chance}."
-    sure = "" if first.score.low * first.score.high > 0 or found.pictures == 1 else ", an interval that holds zero"
     towards = "falls" if first.score.value >= 0 else "rises"
-    return (
-        f"Without {first.unit} the score {towards} by {figures(abs(first.score.value))}{_unit(found)} on average"
-        f"{_interval(first.score)}{sure}."
-    )
+    one = first.score if first.score.value >= 0 else Estimate(-first.score.value, -first.score.high, -first.score.low)
+    sure = "; that interval holds zero, as it does both" if one.high > one.low and one.low <= 0 else ""
+    mean = " on average" if found.pictures > 1 else ""
+    return f"{_capital(first.unit)} counts most: without it the score {towards} by {figures(one.value)}{_unit(found)}{mean}{_interval(one)}{sure}."
+
+
+def _capital(name: str) -> str:
+    """Return a name as it begins a sentence: names with a dot, such as those of layers, are left as they are."""
+    return name if "." in name or not name else name[0].upper() + name[1:]
 
 
 def _unit(found: Importance) -> str:
@@ -205,8 +209,9 @@ def estimate_text(one: Estimate, found: Importance) -> str:
 
 
 def signed_percent(share: float) -> str:
-    """Return a share in percent that may be below zero."""
-    return f"-{percent(-share)}" if share < 0 else percent(share)
+    """Return a share in percent that may be below zero: "32 %", "1.8 %", "-0.4 %"."""
+    digits = 0 if abs(share) >= 0.0995 else 1
+    return f"{100 * share + 0.0:.{digits}f} %".replace("-0.0 %", "0.0 %")
 
 
 def chance_words(p: float) -> str:
