@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
-from seewhy.core.sample import Sample
+from seewhy.core.sample import Geometry, Sample
 from seewhy.errors import ConfigError, LayerError, nearest
-from seewhy.visualization.patches import Patch, View, cut, ready_picture, unchanged_picture
+from seewhy.render.bar import figures
+from seewhy.render.strips import Group, Strip, fitted, strips
+from seewhy.visualization.patches import Patch, View, ready_picture, unchanged_picture
 
 NOBODY = -1
 """Stands for no picture, and for no position."""
@@ -111,6 +114,41 @@ class ChannelExamples:
     constant: float | None
     sampled: Float[np.ndarray, " s"]
 
+    def parts(self) -> tuple["Part", ...]:
+        """Return the three rows that people look at, with a sentence in place of one that says nothing."""
+        lowest = [example.value for example in self.bottom]
+        equal = len(lowest) > 1 and lowest[0] == lowest[-1]
+        instead = f"{len(lowest)} pictures or more have the same least value, {figures(lowest[0])}: there is no order among them"
+        return (
+            Part("strongest", self.top),
+            Part("across all pictures, weak to strong", self.strip),
+            Part("lowest", self.bottom, instead if equal else ""),
+        )
+
+    @property
+    def remark(self) -> str:
+        """What a reader must know about the strongest; empty where there is nothing."""
+        if len(self.top) > 1 and self.top[0].value == self.top[-1].value:
+            return f"at least {len(self.top)} pictures reach the same largest value, {figures(self.top[0].value)}; shown are the first"
+        if self.top and self.top[0].value <= 0:
+            return "never above 0 on any of the pictures"
+        return ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A row of examples.
+
+    Attributes:
+        name: which.
+        examples: in order.
+        instead: what is said in place of pictures that would say nothing.
+    """
+
+    name: str
+    examples: tuple[Example, ...]
+    instead: str = ""
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -180,7 +218,7 @@ class Examples:
         if not 0 <= channel < found.channels:
             raise ConfigError(f"layer {found.layer!r} has channels 0 to {found.channels - 1}, got {channel}")
         constant = float(found.constant[channel])
-        top = self._listed(found.top, channel, found.grid, [1 - rank / self.seen for rank in range(self.seen)])
+        top = self._listed(found.top, channel, found.grid, [1 - rank / self.seen for rank in range(found.top.values.shape[1])])
         rungs = found.strip.values.shape[1]
         strip = self._listed(found.strip, channel, found.grid, [(rung + 0.5) / rungs for rung in range(rungs)])
         return ChannelExamples(
@@ -213,10 +251,11 @@ class Examples:
         return Patch.around(example.position, found.grid, found.reach, self.view.size)
 
     def picture(self, example: Example) -> Image.Image:
-        """Return the whole source picture, upright; a grey view of the input where the data was in memory.
+        """Return the whole source picture, upright; a view of the input where the data was in memory.
 
         Raises:
             DataError: the file is gone, or has changed since the search.
+            ConfigError: the data was in memory, and is not stored with what was loaded.
         """
         source = self.sources[example.picture]
         if source.path is not None:
@@ -232,4 +271,46 @@ class Examples:
             example: one that `of` gave.
             layer: the layer of the channel; the only one that was searched if None.
         """
-        return cut(self.picture(example), self.patch(layer, example), self.view)
+        return self._cut(self.picture(example), example, layer)
+
+    def crops(self, examples: Sequence[Example], layer: str | None = None, side: int = 104) -> list[Image.Image]:
+        """Return small crops of many examples, as large as a square of this side allows; each picture is read once."""
+        made: dict[int, Image.Image] = {}
+        rows = sorted(range(len(examples)), key=lambda row: examples[row].picture)
+        for _, same in groupby(rows, key=lambda row: examples[row].picture):
+            several = list(same)
+            picture = self.picture(examples[several[0]])
+            made |= {row: fitted(self._cut(picture, examples[row], layer), side) for row in several}
+        return [made[row] for row in range(len(examples))]
+
+    def sheet(self, channels: Sequence[int], layer: str | None = None, side: int = 104) -> Image.Image:
+        """Draw the examples of some channels: the strongest, one of each stratum, the lowest, each with its value.
+
+        Raises:
+            ConfigError: the layer has no such channel, or none is named.
+        """
+        found = self.layer(layer)
+        groups = [self._group(self.of(found.layer, channel), side) for channel in channels]
+        sees = "the whole picture" if found.reach is None else f"{2 * found.reach:.0f} pixels of the input across"
+        notes = (
+            f"each crop is what a unit of the layer sees around its position, {sees}; {self.seen} different pictures were searched",
+        )
+        return strips(groups, cell=side, title=f"{found.layer}: natural examples", notes=notes)
+
+    def _group(self, one: ChannelExamples, side: int) -> Group:
+        if one.constant is not None:
+            sentence = f"gives {figures(one.constant)} at every position of every picture"
+            return Group(f"channel {one.channel}", [Strip("nothing", instead=sentence)])
+        rows = []
+        for part in one.parts():
+            pictures = [] if part.instead else self.crops(part.examples, one.layer, side)
+            captions = [figures(example.value) for example in part.examples]
+            rows.append(Strip(part.name, list(zip(pictures, captions, strict=False)), part.instead))
+        return Group(f"channel {one.channel}", rows, one.remark)
+
+    def _cut(self, picture: Image.Image, example: Example, layer: str | None) -> Image.Image:
+        height, width = self.view.size[-2:]
+        ready = self.sources[example.picture].path is None and picture.size == (width, height)
+        shown = Geometry((height, width), (0, 0, height, width), (height, width)) if ready else None
+        geometry = shown or self.view.geometry((picture.height, picture.width))
+        return picture.crop(self.patch(layer, example).in_source(geometry))

@@ -93,11 +93,6 @@ def _whole(begin: float, end: float, length: int) -> tuple[int, int]:
     return first, min(max(first + 1, round(end)), length)
 
 
-def cut(picture: Image.Image, patch: Patch, view: View) -> Image.Image:
-    """Return the part of a source picture that a rectangle of the input shows."""
-    return picture.crop(patch.in_source(view.geometry((picture.height, picture.width))))
-
-
 def unchanged_picture(path: Path, digest: str) -> Image.Image:
     """Read a picture; raise `DataError` where its content is no longer what it was."""
     picture, name = read(path)
