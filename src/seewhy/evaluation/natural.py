@@ -1,23 +1,17 @@
 """What natural pictures usually give at a layer: the measure against which a unit's own pictures are judged."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seewhy.core.needs import Needs
-from seewhy.data.dataset import Batch, Dataset
-from seewhy.engine.model import Fit
-from seewhy.engine.session import Session
+from seewhy.errors import DataError
+from seewhy.evaluation.ground import Ground, at_cells, features, largest
 
-ROWS = 8
-"""Pictures that go through the network at once."""
 SAMPLE = 24
 """Pictures, evenly spread over the data, that stand for a random one."""
-Progress = Callable[[str, int, int], None]
-"""Is told what is at work, how much is done, and how much there is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +28,7 @@ class Natural:
         average: mean of the activation over pictures and positions (c,): what a unit is set to when it is taken away.
         centre: mean over the pictures of the features of each layer that was asked for.
         sample: features (r, c) of pictures that are evenly spread over the data, by layer.
+        middle: what these layers give in the middle of the same pictures (r, c).
     """
 
     layer: str
@@ -45,6 +40,7 @@ class Natural:
     average: Float[Tensor, " c"]
     centre: Mapping[str, Tensor] = field(default_factory=dict)
     sample: Mapping[str, Tensor] = field(default_factory=dict)
+    middle: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def units(self) -> int:
@@ -61,98 +57,42 @@ class Natural:
         return ((values - self.mean) / self.deviation).where(moves, torch.nan)
 
 
-def natural(
-    session: Session,
-    layer: str,
-    data: Dataset,
-    layers: Sequence[str] = (),
-    fit: Fit | None = None,
-    progress: Progress | None = None,
-) -> Natural:
+def natural(ground: Ground, layers: Sequence[str] = ()) -> Natural:
     """Look once at every picture of a data set, and sum up; memory does not grow with their number.
 
     Args:
-        session: runs the network, up to the last of the layers.
-        layer: the layer of the units; with or without a grid.
-        data: natural pictures.
+        ground: the layer of the units, and the pictures; the network runs up to the last of the layers.
         layers: further layers whose features are wanted.
-        fit: how pictures are fitted.
-        progress: is told how many pictures are done.
 
     Raises:
         DataError: none of the pictures can be read.
         LayerError: there is no such layer.
     """
+    layer = ground.layer
     wanted = (layer, *(name for name in layers if name != layer))
-    every = max(1, len(data) // SAMPLE)
+    every = max(1, len(ground.data) // SAMPLE)
     sums: _Sums | None = None
-    kept: dict[str, list[Tensor]] = {name: [] for name in wanted}
-    totals: dict[str, Tensor] = {}
-    done = 0
-    for batch, seen in activations(session, wanted, data, fit):
-        found = largest(seen[layer])
-        sums = _Sums.of(found, features(seen[layer])) if sums is None else sums.with_(found, features(seen[layer]))
+    spread: dict[str, list[Tensor]] = {name: [] for name in wanted}
+    middles: dict[str, list[Tensor]] = {name: [] for name in wanted}
+    totals = {name: torch.zeros(()) for name in wanted}
+    for batch, seen in ground.activations(wanted):
+        met = _Sums.of(largest(seen[layer]), features(seen[layer]))
+        sums = met if sums is None else sums.with_(met)
         chosen = [row for row, place in enumerate(batch.places) if place % every == 0]
         for name in wanted:
             profile = features(seen[name])
-            totals[name] = totals.get(name, 0) + profile.sum(dim=0)
-            kept[name].append(profile[chosen])
-        done += len(batch.places)
-        if progress is not None:
-            progress("natural pictures", done, len(data))
+            totals[name] = totals[name] + profile.sum(dim=0)
+            spread[name].append(profile[chosen])
+            middles[name].append(at_cells(seen[name][chosen], seen[layer].shape[2:]))
+        ground.tell("natural pictures", sums.count)
     if sums is None:
-        raise ValueError("a data set without pictures raises before it gets here")
-    centre = {name: total / done for name, total in totals.items()}
-    sample = {name: torch.cat(rows)[:SAMPLE] for name, rows in kept.items()}
-    return sums.natural(layer, centre, sample)
-
-
-def thinned(data: Dataset, most: int) -> Dataset:
-    """Return at most so many pictures of a data set, evenly spread over it."""
-    if len(data) <= most:
-        return data
-    places = torch.linspace(0, len(data) - 1, most).round().long().tolist()
+        raise DataError("there are no pictures to look at")
     return replace(
-        data,
-        names=tuple(data.names[place] for place in places),
-        labels=tuple(data.labels[place] for place in places),
-        paths=None if data.paths is None else tuple(data.paths[place] for place in places),
-        ready=None if data.ready is None else tuple(data.ready[place] for place in places),
+        sums.natural(layer),
+        centre={name: total / sums.count for name, total in totals.items()},
+        sample={name: torch.cat(rows)[:SAMPLE] for name, rows in spread.items()},
+        middle={name: torch.cat(rows)[:SAMPLE] for name, rows in middles.items()},
     )
-
-
-def activations(
-    session: Session, layers: Sequence[str], data: Dataset, fit: Fit | None = None
-) -> Iterator[tuple[Batch, Mapping[str, Tensor]]]:
-    """Yield batches of pictures with what each layer gives on them; the network runs up to the last of the layers."""
-    for batch in data.batches(session.model, ROWS, fit):
-        yield batch, seen_at(session, layers, batch.inputs)
-
-
-def seen_at(session: Session, layers: Sequence[str], inputs: Float[Tensor, "b c *spatial"]) -> Mapping[str, Tensor]:
-    """Return what each layer gives on some inputs, on the CPU in float64."""
-    network = session.network
-    parts: dict[str, list[Tensor]] = {name: [] for name in layers}
-    for rows in torch.split(network.accept(inputs), ROWS):
-        made = network.forward(rows, Needs(activations=frozenset(layers)), stop=True)
-        for name in layers:
-            parts[name].append(made.reading.activation[name].detach().cpu().double())
-    return {name: torch.cat(rows) for name, rows in parts.items()}
-
-
-def channels_first(activation: Tensor) -> Float[Tensor, "b c *spatial"]:
-    """Return an activation with its units on the second axis; rows of features without a grid have them last."""
-    return activation if activation.dim() != 3 else activation.movedim(-1, 1)
-
-
-def largest(activation: Tensor) -> Float[Tensor, "b c"]:
-    """Return the largest activation of each unit over the positions: the value of the unit on each picture."""
-    return channels_first(activation).flatten(2).amax(dim=2) if activation.dim() > 2 else activation
-
-
-def features(activation: Tensor) -> Float[Tensor, "b c"]:
-    """Return the mean activation of each unit over the positions: what a picture is at this layer, wherever it lies."""
-    return channels_first(activation).flatten(2).mean(dim=2) if activation.dim() > 2 else activation
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,9 +119,8 @@ class _Sums:
             pooled.sum(0),
         )
 
-    def with_(self, values: Float[Tensor, "b c"], pooled: Float[Tensor, "b c"]) -> "_Sums":
+    def with_(self, other: "_Sums") -> "_Sums":
         """Join the sums of further pictures (Chan, Golub and LeVeque 1983: squares around the means)."""
-        other = _Sums.of(values, pooled)
         apart = other.total / other.count - self.total / self.count
         weight = self.count * other.count / (self.count + other.count)
         return _Sums(
@@ -193,7 +132,7 @@ class _Sums:
             self.pooled + other.pooled,
         )
 
-    def natural(self, layer: str, centre: Mapping[str, Tensor], sample: Mapping[str, Tensor]) -> Natural:
+    def natural(self, layer: str) -> Natural:
         spread = (self.squares.clamp_min(0) / max(1, self.count - 1)).sqrt()
         return Natural(
             layer,
@@ -203,6 +142,4 @@ class _Sums:
             self.lowest,
             self.highest,
             self.pooled / self.count,
-            centre,
-            sample,
         )

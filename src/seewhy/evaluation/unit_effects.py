@@ -10,12 +10,10 @@ from torch import Generator, Tensor
 from seewhy.contributions.effects import losses
 from seewhy.contributions.table import Estimate
 from seewhy.core.needs import Needs
-from seewhy.data.dataset import Batch, Dataset
+from seewhy.data.dataset import Batch
 from seewhy.engine.block import Question
-from seewhy.engine.model import Fit
 from seewhy.engine.probe import NetworkProbe
-from seewhy.engine.session import Session
-from seewhy.evaluation.natural import ROWS, Progress, channels_first, features
+from seewhy.evaluation.ground import ROWS, Ground, channels_first, features
 from seewhy.targets import ClassScore
 
 RESAMPLES = 1000
@@ -66,7 +64,9 @@ class Effect:
 def resamples(count: int, seed: int, times: int = RESAMPLES) -> Float[Tensor, "times n"]:
     """Return how often each of so many pictures is drawn, in samples of as many with replacement."""
     drawn = torch.randint(count, (times, count), generator=Generator().manual_seed(seed))
-    return torch.zeros(times, count, dtype=torch.float64).scatter_add_(1, drawn, torch.ones(times, count, dtype=torch.float64))
+    return torch.zeros(times, count, dtype=torch.float64).scatter_add_(
+        1, drawn, torch.ones(times, count, dtype=torch.float64)
+    )
 
 
 def slopes(
@@ -103,7 +103,9 @@ class Running:
         self.pictures = self.labelled = 0
         self._sums: list[dict[str, Tensor]] = [{} for _ in channels]
 
-    def add(self, place: int, activity: Float[Tensor, " b"], logits: Float[Tensor, "b k"], loss: Float[Tensor, " b"]) -> None:
+    def add(
+        self, place: int, activity: Float[Tensor, " b"], logits: Float[Tensor, "b k"], loss: Float[Tensor, " b"]
+    ) -> None:
         """Add pictures to one unit."""
         d, e, rise = activity.double(), logits.double(), loss.double()
         for name, value in (
@@ -137,100 +139,74 @@ class Running:
         return Estimate(mean, mean - half, mean + half)
 
 
-def effect(
-    session: Session,
-    layer: str,
-    channel: int,
-    average: Float[Tensor, " c"],
-    data: Dataset,
-    fit: Fit | None = None,
-    progress: Progress | None = None,
-) -> Effect | None:
+def effect(ground: Ground, channel: int, average: Float[Tensor, " c"]) -> Effect | None:
     """Take one unit away on every picture: it is set to its natural average everywhere, and what follows the layer runs again.
 
     Returns:
         None where the network's answer is not one row of at least two classes.
     """
-    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    parts: list[Step] = []
     labelled = done = 0
-    for batch, taken in _taken_away(session, layer, (channel,), average, data, fit):
+    for batch, taken in _taken_away(ground, (channel,), average):
         if taken is None:
             return None
-        parts += [(activity, logits, loss) for _, activity, logits, loss in taken]
+        parts += taken
         labelled += int((batch.labels >= 0).sum())
         done += len(batch.places)
-        if progress is not None:
-            progress("without the unit", done, len(data))
+        ground.tell("without the unit", done)
     activity, logits, loss = (torch.cat([part[which] for part in parts]) for which in range(3))
     return Effect(channel, activity, logits, loss, labelled)
 
 
-def effects_of(
-    session: Session,
-    layer: str,
-    channels: Sequence[int],
-    average: Float[Tensor, " c"],
-    data: Dataset,
-    fit: Fit | None = None,
-    progress: Progress | None = None,
-) -> Running | None:
+def effects_of(ground: Ground, channels: Sequence[int], average: Float[Tensor, " c"]) -> Running | None:
     """Take each of many units away, one at a time, on every picture; memory does not grow with the number of pictures.
 
     Returns:
         None where the network's answer is not one row of at least two classes.
     """
     running = Running(channels)
-    for batch, taken in _taken_away(session, layer, running.channels, average, data, fit):
+    for batch, taken in _taken_away(ground, running.channels, average):
         if taken is None:
             return None
-        for place, activity, logits, loss in taken:
-            running.add(place, activity, logits, loss)
+        for place, step in enumerate(taken):
+            running.add(place, *step)
         running.pictures += len(batch.places)
         running.labelled += int((batch.labels >= 0).sum())
-        if progress is not None:
-            progress("without each unit", running.pictures, len(data))
+        ground.tell("without each unit", running.pictures)
     return running
 
 
-Taken = Iterator[tuple[int, Float[Tensor, " b"], Float[Tensor, "b k"], Float[Tensor, " b"]]]
-"""Unit after unit: its place in the list, and its activity, falls of logits, and rise of the loss."""
+Step = tuple[Float[Tensor, " b"], Float[Tensor, "b k"], Float[Tensor, " b"]]
+"""One unit on some pictures: its activity, the falls of the logits, and the rise of the loss."""
 
 
 def _taken_away(
-    session: Session, layer: str, channels: Sequence[int], average: Float[Tensor, " c"], data: Dataset, fit: Fit | None
-) -> Iterator[tuple[Batch, Taken | None]]:
-    needs = Needs(activations=frozenset({layer}))
-    for batch in data.batches(session.model, ROWS, fit):
+    ground: Ground, channels: Sequence[int], average: Float[Tensor, " c"]
+) -> Iterator[tuple[Batch, Iterator[Step] | None]]:
+    """Yield batches of pictures, each with the steps of all units; None in their place where there are no classes."""
+    session, needs = ground.session, Needs(activations=frozenset({ground.layer}))
+    for batch in ground.data.batches(session.model, ROWS, ground.fit):
         block = session.block(session.network.accept(batch.inputs), needs)
-        reading = block.shared.reading
-        whole = reading.output.detach()
-        if whole.dim() != 2 or whole.shape[1] < 2:
+        output = block.shared.reading.output
+        if output.dim() != 2 or output.shape[1] < 2:
             yield batch, None
             return
-        probe = NetworkProbe(Question(block, ClassScore()), needs)
-        activation = reading.activation[layer].detach()
-        labels = batch.labels.to(whole.device)
-        known = torch.where(labels < 0, whole.argmax(dim=1), labels)
-        yield batch, _each(probe, layer, channels, average, activation, whole, known)
+        probe = NetworkProbe(Question(block, ClassScore()), Needs())
+        yield batch, _steps(probe, ground.layer, channels, average, batch.labels)
 
 
-def _each(
-    probe: NetworkProbe,
-    layer: str,
-    channels: Sequence[int],
-    average: Float[Tensor, " c"],
-    activation: Tensor,
-    whole: Float[Tensor, "b k"],
-    labels: Int[Tensor, " b"],
-) -> Taken:
-    whole = whole.float() if whole.dtype != torch.float64 else whole
-    before = losses(whole, labels)
+def _steps(
+    probe: NetworkProbe, layer: str, channels: Sequence[int], average: Float[Tensor, " c"], labels: Int[Tensor, " b"]
+) -> Iterator[Step]:
+    trace = probe.trace()
+    whole, activation = trace.output, trace.activation[layer]
+    labels = labels.to(whole.device)
+    known = torch.where(labels < 0, whole.argmax(dim=1), labels)
+    before = losses(whole, known)
     pooled = features(activation).double().cpu() - average
     variants = (without(activation, channel, float(average[channel])) for channel in channels)
-    answers = probe.answers(layer, variants)
-    for place, (channel, answer) in enumerate(zip(channels, answers, strict=True)):
-        rise = losses(answer, labels) - before
-        yield place, pooled[:, channel], (whole - answer).cpu(), rise.cpu()
+    for channel, answer in zip(channels, probe.answers(layer, variants), strict=True):
+        yield pooled[:, channel], (whole - answer).cpu(), (losses(answer, known) - before).cpu()
 
 
 def without(activation: Tensor, channel: int, value: float) -> Tensor:

@@ -7,25 +7,15 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from seewhy.data.dataset import Dataset
-from seewhy.data.picture import sample
 from seewhy.engine.layers import Layer
 from seewhy.engine.model import Fit
 from seewhy.engine.recording import layer_of
 from seewhy.engine.session import Session
 from seewhy.errors import ConfigError, GradientError, TargetError, nearest
-from seewhy.evaluation.natural import (
-    Natural,
-    Progress,
-    channels_first,
-    features,
-    largest,
-    natural,
-    seen_at,
-    thinned,
-)
+from seewhy.evaluation.ground import Ground, at_cells, features, largest, seen_at, strongest_cells
+from seewhy.evaluation.natural import Natural, natural
 from seewhy.evaluation.unit_effects import Effect, effect
-from seewhy.evaluation.unit_trust import Trust, agreement, own_rank, path_similarity, reached, robustness
+from seewhy.evaluation.unit_trust import Agreement, Trust, agreement, own_rank, path_similarity, reached, robustness
 from seewhy.targets import Channel
 from seewhy.visualization.examples import ChannelExamples, Examples
 from seewhy.visualization.maximize import Climb, as_input, maximize, picture_shape
@@ -72,6 +62,7 @@ class Made:
         moved: largest activation on views of the first (n,).
         rows: largest activation of every unit of the layer on the first (c,).
         features: by layer, of each (s, c).
+        spots: what each layer on the way gives where the unit is most active (s, c).
     """
 
     images: Float[Tensor, "s c h w"]
@@ -80,6 +71,7 @@ class Made:
     moved: Float[Tensor, " n"]
     rows: Float[Tensor, " c"]
     features: Mapping[str, Tensor]
+    spots: Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +143,9 @@ def _path(before: Sequence[Layer], layer: str) -> tuple[str, ...]:
     """Choose some layers before a unit's: those at the level of names where the network's blocks are, evenly spread."""
     gridded = [one.name for one in before if one.grid is not None and not layer.startswith(f"{one.name}.")]
     levels = [name.count(".") for name in gridded]
-    level = next((n for n in sorted(set(levels)) if sum(one <= n for one in levels) >= PATH // 2), max(levels, default=0))
+    level = next(
+        (n for n in sorted(set(levels)) if sum(one <= n for one in levels) >= PATH // 2), max(levels, default=0)
+    )
     chosen = [name for name, depth in zip(gridded, levels, strict=True) if depth <= level]
     chosen = [name for name in chosen if not any(other.startswith(f"{name}.") for other in chosen)]
     if len(chosen) >= PATH:
@@ -160,28 +154,18 @@ def _path(before: Sequence[Layer], layer: str) -> tuple[str, ...]:
 
 
 def study(
-    session: Session,
-    place: Place,
-    channel: int,
-    usual: Natural,
-    found: Examples,
-    data: Dataset,
-    wanted: Wanted,
-    seed: int = 0,
-    progress: Progress | None = None,
+    ground: Ground, place: Place, channel: int, usual: Natural, found: Examples, *, wanted: Wanted, seed: int = 0
 ) -> UnitStudy:
     """Find out everything about one unit.
 
     Args:
-        session: runs the network.
+        ground: network, layer and natural pictures.
         place: where the unit is.
         channel: its number.
         usual: what pictures usually give at the layer and on the way to it; see `usual_at`.
         found: natural examples of the layer.
-        data: the natural pictures.
         wanted: how much is done.
         seed: the pictures are made with this seed and those that follow; so are views and resamples.
-        progress: is told what is at work.
 
     Raises:
         TargetError: the layer has no such unit.
@@ -190,37 +174,26 @@ def study(
         raise TargetError(f"layer {place.layer!r} has {usual.units} channels, from 0; there is no channel {channel}")
     examples = found.of(place.layer, channel)
     notes: list[str] = []
-    made = _made(session, place, channel, wanted, seed, notes, progress)
-    seen = _seen(session, place, examples, data, wanted.fit)
-    count = min(_TOP, len(examples.top))
-    top = {name: rows[:count] for name, rows in seen.features.items()}
-    maps = {picture: channels_first(row[None])[0, channel] for picture, row in seen.rows.items() if row.dim() > 2}
+    made = _made(ground, place, channel, wanted, seed, notes=notes)
+    seen = _seen(ground, place, channel, examples)
     done = None
     if wanted.ablated and not usual.constant(channel):
-        done = effect(session, place.layer, channel, usual.average, thinned(data, wanted.ablated), wanted.fit, progress)
+        done = effect(ground.thinned(wanted.ablated), channel, usual.average)
         if done is None:
-            notes.append("The network's answer is not one row of classes, so what the unit does to it was not measured.")
-    trust = None if made is None else _trust(place, channel, usual, made, top)
-    return UnitStudy(place.layer, channel, usual, examples, found, maps, made, done, trust, tuple(notes))
+            notes.append(
+                "The network's answer is not one row of classes, so what the unit does to it was not measured."
+            )
+    trust = None if made is None else _trust(place, channel, usual, made, seen)
+    return UnitStudy(place.layer, channel, usual, examples, found, seen.maps, made, done, trust, tuple(notes))
 
 
-def usual_at(
-    session: Session, place: Place, data: Dataset, wanted: Wanted, progress: Progress | None = None
-) -> Natural:
+def usual_at(ground: Ground, place: Place, wanted: Wanted) -> Natural:
     """Return what natural pictures usually give at a layer and on the way to it."""
-    layers = (*place.path, place.after)
-    return natural(session, place.layer, thinned(data, wanted.natural), layers, wanted.fit, progress)
+    return natural(ground.thinned(wanted.natural), (*place.path, place.after))
 
 
-def _made(
-    session: Session,
-    place: Place,
-    channel: int,
-    wanted: Wanted,
-    seed: int,
-    notes: list[str],
-    progress: Progress | None,
-) -> Made | None:
+def _made(ground: Ground, place: Place, channel: int, wanted: Wanted, seed: int, *, notes: list[str]) -> Made | None:
+    session = ground.session
     images = []
     seeds = tuple(range(seed, seed + wanted.pictures))
     target = Channel(place.layer, channel)
@@ -228,8 +201,8 @@ def _made(
     for number, one in enumerate(seeds):
 
         def told(step: int, of: int, score: float, number: int = number) -> None:
-            if progress is not None:
-                progress("pictures made for the unit", number * steps + step, len(seeds) * steps)
+            if ground.progress is not None:
+                ground.progress("pictures made for the unit", number * steps + step, len(seeds) * steps)
 
         try:
             images.append(maximize(session, target, wanted.climb, one, told).images)
@@ -243,62 +216,73 @@ def _made(
     best = pictures[order[0]]
     views = replace(wanted.climb.views, count=wanted.views).of(best, Generator().manual_seed(seed + wanted.pictures))
     moved = largest(seen_at(session, (place.layer,), as_input(views, session.model))[place.layer])[:, channel]
-    profiles = {name: features(activation)[order] for name, activation in seen.items()}
+    profiles, spots = _profiles(seen, place, channel)
     return Made(
         pictures[order],
         rows[order, channel],
         tuple(seeds[n] for n in order.tolist()),
         moved,
         rows[order[0]],
-        profiles,
+        {name: values[order] for name, values in profiles.items()},
+        {name: values[order] for name, values in spots.items()},
     )
+
+
+def _profiles(seen: Mapping[str, Tensor], place: Place, channel: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the features of pictures at each layer, and what the layers on the way give where the unit is most active."""
+    own = seen[place.layer]
+    cells = strongest_cells(own, channel) if own.dim() > 2 else None
+    spots = {name: at_cells(seen[name], own.shape[2:], cells) for name in place.path}
+    return {name: features(activation) for name, activation in seen.items()}, spots
 
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What the layers give on a unit's natural examples, its top ones first."""
+    """What the layers give on a unit's strongest natural pictures, as in `Made`, and where it is active on each of its examples."""
 
     features: Mapping[str, Tensor]
-    rows: Mapping[int, Tensor]
+    spots: Mapping[str, Tensor]
+    maps: Mapping[int, Tensor]
 
 
-def _seen(
-    session: Session, place: Place, examples: ChannelExamples, data: Dataset, fit: Fit | None
-) -> _Seen:
-    """Run the unit's examples once more; what they give at the unit's layer is kept for each of them."""
-    listed = list(dict.fromkeys(example.picture for example in (*examples.top, *examples.strip)))
-    profiles: dict[str, list[Tensor]] = {name: [] for name in {*place.path, place.after}}
-    rows: dict[int, Tensor] = {}
-    for picture in listed:
-        ready = data.ready[picture] if data.ready is not None else sample((data.paths or ())[picture], session.model, fit)
-        given = seen_at(session, tuple(profiles), ready.inputs[None])
-        for name, activation in given.items():
-            profiles[name].append(features(activation))
-        rows[picture] = given[place.layer][0]
-    return _Seen({name: torch.cat(parts) for name, parts in profiles.items() if parts}, rows)
+def _seen(ground: Ground, place: Place, channel: int, examples: ChannelExamples) -> _Seen:
+    """Run the unit's examples once more."""
+    names = tuple(dict.fromkeys((*place.path, place.after)))
+    top = {example.picture for example in examples.top[:_TOP]}
+    parts: list[tuple[dict[str, Tensor], dict[str, Tensor]]] = []
+    maps: dict[int, Tensor] = {}
+    for picture in dict.fromkeys(example.picture for example in (*examples.top, *examples.strip)):
+        given = seen_at(ground.session, names, ground.inputs(picture))
+        if given[place.layer].dim() == 4:
+            maps[picture] = given[place.layer][0, channel].clone()
+        if picture in top:
+            parts.append(_profiles(given, place, channel))
+    profiles = {name: torch.cat([part[0][name] for part in parts]) for name in names if parts}
+    spots = {name: torch.cat([part[1][name] for part in parts]) for name in place.path if parts}
+    return _Seen(profiles, spots, maps)
 
 
-def _trust(place: Place, channel: int, usual: Natural, made: Made, top: Mapping[str, Tensor]) -> Trust:
+def _trust(place: Place, channel: int, usual: Natural, made: Made, top: _Seen) -> Trust:
     """Make the checks that can be made."""
     value = float(made.values[0])
-    others = [made.features, top, usual.sample]
-    after = [_without_unit(rows.get(place.after, torch.empty(0, 0)), place, channel) for rows in others]
-    centre = _without_unit(usual.centre[place.after][None], place, channel)[0]
-    living = bool(top) and not usual.constant(channel)
+    living = bool(top.features) and not usual.constant(channel)
     return Trust(
         reached(value, float(usual.highest[channel])),
         robustness(value, made.moved),
         own_rank(made.rows, usual, channel),
-        agreement(after[0], after[1], after[2], centre, place.after) if living else None,
-        path_similarity(made.features, top, usual.sample, place.path) if living else None,
+        _agreement(place, channel, usual, made, top) if living else None,
+        path_similarity(made.spots, top.spots, usual.middle, place.path) if living else None,
     )
 
 
-def _without_unit(rows: Float[Tensor, "n c"], place: Place, channel: int) -> Float[Tensor, "n d"]:
-    """Leave the unit itself out where pictures are compared at its own layer: all of them excite it."""
-    if place.after != place.layer or not rows.numel():
-        return rows
-    return torch.cat([rows[:, :channel], rows[:, channel + 1 :]], dim=1)
+def _agreement(place: Place, channel: int, usual: Natural, made: Made, top: _Seen) -> Agreement | None:
+    """Compare pictures at the layer that tells them apart; where that is the unit's own it is left out, as all of them excite it."""
+    rows = [some[place.after] for some in (made.features, top.features, usual.sample)] + [
+        usual.centre[place.after][None]
+    ]
+    if place.after == place.layer:
+        rows = [torch.cat([part[:, :channel], part[:, channel + 1 :]], dim=1) for part in rows]
+    return agreement(rows[0], rows[1], rows[2], rows[3][0], place.after)
 
 
 def unit_of(text: str, layers: Sequence[str] = ()) -> tuple[str, int]:

@@ -101,9 +101,7 @@ def own_rank(values: Float[Tensor, " c"], natural: Natural, channel: int) -> Own
     if mine.isnan():
         return None
     seen = standing.nan_to_num(-torch.inf)
-    return OwnRank(
-        1 + int((seen > mine).sum()), int((~standing.isnan()).sum()), float(mine), int(seen.argmax())
-    )
+    return OwnRank(1 + int((seen > mine).sum()), int((~standing.isnan()).sum()), float(mine), int(seen.argmax()))
 
 
 @dataclass(frozen=True)
@@ -135,13 +133,17 @@ class Agreement:
 
 
 def agreement(
-    made: Float[Tensor, "s c"], top: Float[Tensor, "t c"], usual: Float[Tensor, "r c"], centre: Float[Tensor, " c"], layer: str
+    made: Float[Tensor, "s c"],
+    top: Float[Tensor, "t c"],
+    usual: Float[Tensor, "r c"],
+    centre: Float[Tensor, " c"],
+    layer: str,
 ) -> Agreement | None:
     """Compare pictures by their features; None where there are not two of each."""
     if min(len(made), len(top), len(usual)) < 2:
         return None
-    each = [mean_cosine(rows - centre) for rows in (made, top, usual)]
-    return Agreement(layer, *each, pictures=len(made))
+    mine, natural, whoever = (mean_cosine(rows - centre) for rows in (made, top, usual))
+    return Agreement(layer, mine, natural, whoever, len(made))
 
 
 def mean_cosine(rows: Float[Tensor, "n c"]) -> float:
@@ -159,11 +161,11 @@ class PathPoint:
     Attributes:
         layer: the layer.
         made: of the pictures that were made.
-        top: of the strongest natural pictures to each other, and the tenth and ninetieth percentile over them.
-        low, high: the band around it.
+        top: of the strongest natural pictures to each other.
+        low, high: the tenth and ninetieth percentile of that over the pictures: the band in which natural pictures lie.
         usual: of natural pictures drawn at random.
         index: (made - usual) / (top - usual): 1 as similar as they are to each other, 0 no more than any picture; None where the
-            strongest pictures are no more similar to each other than to any picture, so that nothing can be told.
+            strongest pictures are hardly more similar to each other than to any picture, so that the scale has no length.
     """
 
     layer: str
@@ -173,6 +175,11 @@ class PathPoint:
     high: float
     usual: float
     index: float | None
+
+    @property
+    def inside(self) -> bool:
+        """Whether the pictures that were made are at least as similar as the band of the natural ones."""
+        return self.made >= self.low
 
 
 @dataclass(frozen=True)
@@ -188,9 +195,14 @@ class Path:
     index: float | None
 
     @property
+    def inside(self) -> int:
+        """At how many layers the pictures that were made lie within the band of natural ones, or above."""
+        return sum(point.inside for point in self.points)
+
+    @property
     def holds(self) -> bool:
-        """Whether the pictures go at least half of the way from any picture to the strongest natural ones."""
-        return self.index is not None and self.index >= 0.5
+        """Whether that is so at more than half of the layers."""
+        return 2 * self.inside > len(self.points)
 
 
 def path_similarity(
@@ -201,12 +213,13 @@ def path_similarity(
 ) -> Path | None:
     """Compare, layer by layer, pictures with the strongest natural ones of a unit.
 
-    Similarity is Spearman's correlation of the activations, as in the paper, here of their means over the positions: a unit may find what
-    it looks for anywhere. It is put on the paper's scale: 1 for the strongest natural pictures among each other, 0 for any picture with them.
-    Geirhos et al. find that pictures made by ascent are processed along other paths than natural ones in most layers.
+    Similarity is Spearman's correlation of the activations, as in the paper. The paper compares whole pictures; here each picture is compared where the
+    unit is most active in it, as a unit may find what it looks for anywhere. Each natural picture is compared with all others; what they reach
+    is the measure. The index is on the paper's scale: 1 for the strongest natural pictures among each other, 0 for any picture with them. In
+    a small folder the strongest pictures of a unit may have little in common; then only the band says something.
 
     Args:
-        made, top, usual: features of the pictures that were made, of the strongest natural ones, and of some drawn at random.
+        made, top, usual: what each layer gives for the pictures that were made, for the strongest natural ones, and for some drawn at random.
         layers: in their order.
 
     Returns:
@@ -222,19 +235,15 @@ def path_similarity(
 
 
 def _point(layer: str, made: Tensor, top: Tensor, usual: Tensor) -> PathPoint:
-    rows = torch.cat([top, made, usual])
-    similar = correlation(ranks(rows)).nan_to_num(0.0)
-    count = len(top)
+    similar = correlation(ranks(torch.cat([top, made, usual]))).nan_to_num(0.0)  # what is constant is like nothing
+    count, end = len(top), len(top) + len(made)
     among = similar[:count, :count]
     each = (among.sum(dim=1) - among.diagonal()) / (count - 1)  # of one natural picture to the others
-    mine = float(similar[count : count + len(made), :count].mean())
-    any_ = float(similar[count + len(made) :, :count].mean())
-    natural = float(each.mean())
-    spread = float(each.std()) / count**0.5
-    room = natural - any_
-    index = (mine - any_) / room if room > max(2 * spread, 1e-6) else None
-    low, high = (float(each.quantile(share)) for share in (0.1, 0.9))
-    return PathPoint(layer, mine, natural, low, high, any_, index)
+    mine, whoever, natural = (float(part.mean()) for part in (similar[count:end, :count], similar[end:, :count], each))
+    doubt = 2 * float(each.std()) / count**0.5
+    index = (mine - whoever) / (natural - whoever) if natural - whoever > max(doubt, 1e-6) else None
+    low, high = each.quantile(torch.tensor([0.1, 0.9], dtype=each.dtype)).tolist()
+    return PathPoint(layer, mine, natural, low, high, whoever, index)
 
 
 @dataclass(frozen=True)

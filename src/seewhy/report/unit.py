@@ -202,11 +202,19 @@ def _trust(trust: Trust) -> dict[str, Any]:
     return {
         "reached": {"value": trust.reached.value, "natural": trust.reached.natural, "ratio": trust.reached.ratio},
         "robustness": ran and {"mean": ran.mean, "worst": ran.worst, "views": ran.views},
-        "rank": ranked and {"rank": ranked.rank, "units": ranked.units, "standing": ranked.standing, "first": ranked.first},
+        "rank": ranked
+        and {"rank": ranked.rank, "units": ranked.units, "standing": ranked.standing, "first": ranked.first},
         "agreement": agreed
-        and {"layer": agreed.layer, "made": agreed.made, "top": agreed.top, "usual": agreed.usual, "pictures": agreed.pictures},
+        and {
+            "layer": agreed.layer,
+            "made": agreed.made,
+            "top": agreed.top,
+            "usual": agreed.usual,
+            "pictures": agreed.pictures,
+        },
         "path": path
         and {
+            "inside": path.inside,
             "index": path.index,
             "layers": [
                 {

@@ -30,7 +30,14 @@ _PATCH, _WHOLE = 320, 320
 
 
 def card(
-    session: Session, found: UnitStudy, data: str, *, rank: int | None = None, command: str = "", cost: Cost | None = None, seed: int = 0
+    session: Session,
+    found: UnitStudy,
+    data: str,
+    *,
+    rank: int | None = None,
+    command: str = "",
+    cost: Cost | None = None,
+    seed: int = 0,
 ) -> UnitCard:
     """Return the card of a unit.
 
@@ -148,7 +155,9 @@ def _cautions(found: UnitStudy) -> tuple[str, ...]:
     if found.dead:
         value = float(usual.highest[found.channel])
         always = "always zero" if value == 0 else f"always {value:.3g}"
-        lines.append(f"This unit is dead on these pictures: its largest activation is {always}. Natural patches show nothing of it.")
+        lines.append(
+            f"This unit is dead on these pictures: its largest activation is {always}. Natural patches show nothing of it."
+        )
     if usual.pictures < FEW:
         lines.append(
             f"Only {usual.pictures} natural picture{'' if usual.pictures == 1 else 's'}: maximum, deviation and intervals are guesses."
@@ -166,7 +175,9 @@ def _left_out(found: UnitStudy) -> tuple[str, ...]:
         name, why = next(iter(search.broken.items()))
         lines.append(f"{len(search.broken)} pictures could not be read; the first: {name}: {why}")
     if search.duplicates:
-        lines.append(f"{len(search.duplicates)} pictures are nearly the same as an earlier one and were left out of the search.")
+        lines.append(
+            f"{len(search.duplicates)} pictures are nearly the same as an earlier one and were left out of the search."
+        )
     if min(SAMPLE, len(search.sources)) < 3:
         lines.append("Checks that compare natural pictures take at least three of them.")
     return tuple(lines)

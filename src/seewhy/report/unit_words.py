@@ -3,7 +3,7 @@
 from seewhy.evaluation.unit_study import UnitStudy
 from seewhy.evaluation.unit_trust import Agreement, OwnRank, Path, Reached, Robustness, Trust
 from seewhy.render.bar import figures
-from seewhy.report.unit import CheckLine
+from seewhy.report.unit import CheckLine, UnitCard
 
 NAMES = ("strength", "robustness", "own picture", "several starts", "way through the network")
 """What the five checks are called, in their order."""
@@ -33,7 +33,9 @@ def _strength(found: Reached) -> CheckLine:
     if found.holds:
         reading = "The made picture excites the unit at least as much as any natural picture here."
     else:
-        reading = "A natural picture excites the unit more: the ascent did not get there, so the natural patches say more."
+        reading = (
+            "A natural picture excites the unit more: the ascent did not get there, so the natural patches say more."
+        )
     return CheckLine(NAMES[0], found.holds, figure, reading)
 
 
@@ -42,9 +44,13 @@ def _robust(found: Robustness | None) -> CheckLine:
         return _not_made(NAMES[1], "the made picture does not bring the unit above zero")
     figure = f"keeps {_share(found.mean)} on average, {_share(found.worst)} in the worst tenth of {found.views} views"
     if found.holds:
-        reading = "Small turns, shifts and changes of scale leave most of the effect: it does not hang on single pixels."
+        reading = (
+            "Small turns, shifts and changes of scale leave most of the effect: it does not hang on single pixels."
+        )
     else:
-        reading = "Small turns, shifts and changes of scale take most of the effect away: the picture works by fine detail."
+        reading = (
+            "Small turns, shifts and changes of scale take most of the effect away: the picture works by fine detail."
+        )
     return CheckLine(NAMES[1], found.holds, figure, reading)
 
 
@@ -57,7 +63,9 @@ def _own(found: OwnRank | None) -> CheckLine:
         return _not_made(NAMES[2], "the unit never moves on natural pictures, so nothing is usual for it")
     figure = f"place {found.rank} of {found.units} units, {figures(found.standing)} natural deviations above its mean"
     if found.holds:
-        reading = "Measured by what is usual for each, the picture lifts this unit above nearly all others of its layer."
+        reading = (
+            "Measured by what is usual for each, the picture lifts this unit above nearly all others of its layer."
+        )
     else:
         reading = f"The picture lifts other units more, unit {found.first} most: it is not this unit's own."
     return CheckLine(NAMES[2], found.holds, figure, reading)
@@ -70,21 +78,26 @@ def _starts(found: Agreement | None) -> CheckLine:
     if found.holds:
         reading = f"From every start the same thing appears, as {found.layer} sees it."
     else:
-        reading = "The made pictures are less alike than the natural ones: a hint that the unit looks for several things."
+        reading = (
+            "The made pictures are less alike than the natural ones: a hint that the unit looks for several things."
+        )
     return CheckLine(NAMES[3], found.holds, figure, reading)
 
 
 def _way(found: Path | None) -> CheckLine:
     if found is None:
-        return _not_made(NAMES[4], "it takes three natural examples of a unit that moves, and natural pictures beside them")
-    told = sum(point.index is not None for point in found.points)
-    if found.index is None:
         return _not_made(
-            NAMES[4], "the strongest natural pictures are no more alike than any others at these layers, so nothing can be told"
+            NAMES[4], "it takes three natural examples of a unit that moves, and natural pictures beside them"
         )
-    figure = f"{found.index:.2f} on a scale from 0, any picture, to 1, the strongest natural ones (mean of {told} layers)"
+    figure = f"within the band of natural pictures at {found.inside} of {len(found.points)} layers"
+    if found.index is not None:
+        told = sum(point.index is not None for point in found.points)
+        layers = "layer" if told == 1 else f"{told} layers"
+        figure += f"; {found.index:.2f} from 0, any picture, to 1, the strongest natural ones, over the {layers} where that can be told"
     if found.holds:
-        reading = "On the way to the unit the network handles the made pictures much like natural ones."
+        reading = (
+            "On the way to the unit the network handles the made pictures much like the natural ones that excite it."
+        )
     else:
         reading = "On the way to the unit the network handles the made pictures unlike natural ones: what they show need not be what works in photos."
     return CheckLine(NAMES[4], found.holds, figure, reading)
@@ -99,8 +112,12 @@ def verdict(found: UnitStudy) -> str:
     trust = found.trust
     if found.dead:
         value = figures(float(found.natural.highest[found.channel]))
-        made = "" if trust is None or trust.reached.value <= trust.reached.natural else (
-            f"; a made picture does excite it ({figures(trust.reached.value)}), which tells what would, not what it does"
+        made = (
+            ""
+            if trust is None or trust.reached.value <= trust.reached.natural
+            else (
+                f"; a made picture does excite it ({figures(trust.reached.value)}), which tells what would, not what it does"
+            )
         )
         return f"A dead unit here: it gives {value} on every one of {found.natural.pictures} natural pictures{made}."
     if trust is None:
@@ -109,7 +126,9 @@ def verdict(found: UnitStudy) -> str:
         return "Read the natural patches: the made pictures do not excite the unit as much as photos do."
     failed = [check.name for check in check_lines(trust) if check.holds is False]
     if not failed:
-        return f"Made pictures and natural patches may be read together: all {trust.made} checks that could be made hold."
+        return (
+            f"Made pictures and natural patches may be read together: all {trust.made} checks that could be made hold."
+        )
     return f"Read the made pictures only beside the natural patches: {_listed(failed)} {'does' if len(failed) == 1 else 'do'} not hold."
 
 
@@ -118,13 +137,22 @@ def _listed(words: list[str]) -> str:
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 
 
-def importance_line(value: float, low: float, high: float, labelled: int, pictures: int) -> str:
-    """Return what taking the unit away does to the loss, in words."""
-    about = "the label" if labelled == pictures else "the network's own answer" if not labelled else "the label where known"
-    if low > 0:
+def importance_of(card: UnitCard) -> str:
+    """Return what taking the unit away does to the loss, in words; empty where it was not measured."""
+    found = card.importance
+    if found is None:
+        return ""
+    about = "the label where it is known, else the network's own answer"
+    if card.labelled == card.ablated:
+        about = "the label"
+    elif not card.labelled:
+        about = "the network's own answer"
+    if found.low > 0:
         does = "the network does worse without it"
-    elif high < 0:
+    elif found.high < 0:
         does = "the network does better without it"
     else:
         does = "no clear effect"
-    return f"loss {value:+.3g} [{low:.3g}, {high:.3g}] without it, over {pictures} pictures ({about}): {does}"
+    rank = f"; place {card.rank} of {card.units} in its layer" if card.rank else ""
+    interval = f"[{figures(found.low)}, {figures(found.high)}]"
+    return f"Without it the loss changes by {found.value:+.3g} {interval} over {card.ablated} pictures ({about}): {does}{rank}"
