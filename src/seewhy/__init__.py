@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from seewhy.api import Session, explain, load, method, methods
     from seewhy.api.activating import activations
     from seewhy.api.visualizing import accentuate, caricature, invert, visualize
+    from seewhy.api.weighing import importance
     from seewhy.core.cost import Cost
     from seewhy.core.explanation import Explanation
     from seewhy.core.method import Method
@@ -55,6 +56,7 @@ _HOMES = {
     "activations": "seewhy.api.activating",
     "caricature": "seewhy.api.visualizing",
     "explain": "seewhy.api",
+    "importance": "seewhy.api.weighing",
     "invert": "seewhy.api.visualizing",
     "load": "seewhy.api",
     "load_model": "seewhy.adapters.load",
@@ -87,6 +89,7 @@ __all__ = [
     "activations",
     "caricature",
     "explain",
+    "importance",
     "invert",
     "load",
     "load_model",

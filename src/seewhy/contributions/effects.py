@@ -20,6 +20,7 @@ class Effects:
     Attributes:
         places: numbers of the pictures in the data (n,).
         score: fall of the target's score when the unit is taken away (n, m): positive speaks for the target.
+        magnitude: the fall's absolute value (n, m); the mean of that, where it was measured several times.
         loss: rise of the loss (n, m), minus the log-probability of the label; of the predicted class where no label is known. NaN where the
             network gives no scores of classes.
         kept: whether the class is the label then (n, m), between 0 and 1 where it was tried several times; NaN as above.
@@ -35,6 +36,7 @@ class Effects:
 
     places: Int[Tensor, " n"]
     score: Float[Tensor, "n m"]
+    magnitude: Float[Tensor, "n m"]
     loss: Float[Tensor, "n m"]
     kept: Float[Tensor, "n m"]
     labels: Int[Tensor, " n"]
@@ -77,10 +79,15 @@ class Asked:
         labels = self.labels.to(answer.device)
         return torch.where(labels < 0, answer.argmax(dim=1), labels) if is_classifier(answer) else labels * 0 - 1
 
-    def extents(self) -> dict[str, Float[Tensor, "b m"] | None]:
-        """Return how active each unit is, and the share of the picture that it covers, where the units have such."""
-        found = {"sizes": self.units.sizes(self.probe), "areas": self.units.areas(self.probe)}
-        return {name: None if value is None else value.double().cpu() for name, value in found.items()}
+    def sizes(self) -> Float[Tensor, "b m"] | None:
+        """Return how active each unit is, where the units have an activation."""
+        found = self.units.sizes(self.probe)
+        return None if found is None else found.double().cpu()
+
+    def areas(self) -> Float[Tensor, "b m"] | None:
+        """Return the share of the picture that each unit covers, where they cover some."""
+        found = self.units.areas(self.probe)
+        return None if found is None else found.double().cpu()
 
     def whole(self) -> Outcome:
         """Return what the network says with nothing gone."""
@@ -108,24 +115,29 @@ def effects(asked: Sequence[Asked], places: Sequence[int]) -> Effects:
         places: numbers of the pictures in the data.
     """
     first = asked[0]
-    whole, classes = first.whole(), first.classes.cpu()
+    whole, areas = first.whole(), first.areas()
     rows = [_rows(one) for one in asked]
-    score, loss, kept = (torch.stack([row[which] for row in rows]).mean(dim=0) for which in range(3))  # (m + 1, b)
-    extents = first.extents()
-    absent = torch.zeros(1, 1, dtype=torch.bool) if extents["areas"] is None else extents["areas"] == 0
-    shown = [
-        value[:-1].T.masked_fill(absent, torch.nan) for value in (whole.score - score, loss - whole.loss, kept)
-    ]  # (b, m)
+    score, loss, kept = (torch.stack([row[which] for row in rows]) for which in range(3))  # (repeats, m + 1, b)
+    falls, rises = whole.score - score, loss - whole.loss
+    absent = torch.zeros(1, 1, dtype=torch.bool) if areas is None else areas == 0
+
+    def alone(values: Float[Tensor, "repeats m+1 b"]) -> Float[Tensor, "b m"]:
+        return values[:, :-1].mean(dim=0).T.masked_fill(absent, torch.nan)
+
     return Effects(
         torch.tensor(places),
-        *shown,
-        labels=classes,
+        score=alone(falls),
+        magnitude=alone(falls.abs()),
+        loss=alone(rises),
+        kept=alone(kept),
+        labels=first.classes.cpu(),
         known=first.labels.cpu() >= 0,
         whole=whole.score,
-        all_gone=whole.score - score[-1],
+        all_gone=falls[:, -1].mean(dim=0),
         right=whole.kept,
-        end=kept[-1],
-        **extents,
+        end=kept[:, -1].mean(dim=0),
+        sizes=first.sizes(),
+        areas=areas,
     )
 
 

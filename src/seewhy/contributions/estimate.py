@@ -1,12 +1,14 @@
 """From effects picture by picture to means with intervals: over all pictures, and over those of each class."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from seewhy.contributions.effects import Effects
+from seewhy.contributions.shapley import Values
 from seewhy.contributions.table import Estimate, Weight
 from seewhy.ops.bootstrap import interval, resampled_means
 
@@ -51,7 +53,7 @@ def weights(
         remarks: what a reader must know about each unit; empty for none.
         seed: of the resampling.
     """
-    score, magnitude, loss = (estimates(values, seed) for values in (found.score, found.score.abs(), found.loss))
+    score, magnitude, loss = (estimates(values, seed) for values in (found.score, found.magnitude, found.loss))
     of_class = per_class(found, classes, seed)
     figures = _figures(found, seed)
     return [
@@ -85,11 +87,12 @@ def _figures(found: Effects, seed: int) -> dict[str, list[Estimate]]:
     """Return accuracy without each unit; for units that cover some of the picture, also area, share and lift."""
     figures = {} if found.kept.isnan().all() else {"accuracy": estimates(found.kept, seed)}
     if found.areas is not None:
-        whole = found.all_gone[:, None].expand_as(found.score)
-        inside = torch.where(found.score.isnan(), torch.nan, whole)
-        figures["area"] = estimates(found.areas, seed)
-        figures["share"] = ratios(found.score, inside, seed)
-        figures["lift"] = ratios(found.score, inside * found.areas.mean(dim=0), seed)
+        missing = found.score.isnan()
+        everything = found.all_gone[:, None].expand_as(missing).masked_fill(missing, torch.nan)
+        area = found.areas.masked_fill(missing, torch.nan)
+        figures["area"] = estimates(area, seed)
+        figures["share"] = ratios(found.score, everything, seed)
+        figures["lift"] = ratios(found.score, everything * area.nanmean(dim=0), seed)
     return figures
 
 
@@ -100,5 +103,28 @@ def ranking(found: Effects, rows: Tensor | None = None) -> Float[Tensor, " m"]:
         found: the effects.
         rows: which pictures; all if None.
     """
-    score = found.score if rows is None else found.score[rows]
-    return score.abs().nanmean(dim=0).nan_to_num(0.0)
+    values = found.magnitude if rows is None else found.magnitude[rows]
+    return values.nanmean(dim=0).nan_to_num(0.0)
+
+
+def within_errors(listed: Sequence[Weight], values: Values) -> list[Weight]:
+    """Return what each unit does in one picture, with the interval of an estimate from pairs of random orders: Student's, from its standard error."""
+    from scipy.stats import t  # type: ignore[import-untyped]
+
+    pairs = (values.orders or 0) // 2
+    score, loss = values.error * float(t.ppf(0.975, pairs - 1)) if pairs > 1 else values.error
+    return [
+        replace(
+            weight,
+            score=_around(weight.score.value, float(far)),
+            magnitude=replace(
+                _around(weight.magnitude.value, float(far)), low=max(0.0, weight.magnitude.value - float(far))
+            ),
+            loss=_around(weight.loss.value, float(off)),
+        )
+        for weight, far, off in zip(listed, score, loss, strict=True)
+    ]
+
+
+def _around(value: float, far: float) -> Estimate:
+    return Estimate(value, value - far, value + far)

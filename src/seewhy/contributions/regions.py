@@ -12,6 +12,11 @@ from seewhy.core.values import Array
 from seewhy.errors import ConfigError, ShapeError
 from seewhy.ops.segments import centroids, members, slic_segments
 
+REGISTERED = (
+    "regions over several pictures mean something only where all pictures are registered, with the same thing in the same place, as in scans or "
+    "passport photos; for other photos ask about foreground"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Regions(Parts):
@@ -22,10 +27,12 @@ class Regions(Parts):
     Args:
         fill, repeats: as for every part of the input.
         rows, columns: of the grid.
+        several: whether they are those of several pictures.
     """
 
     rows: int = 7
     columns: int = 7
+    several: bool = False
 
     kind: ClassVar = "regions"
 
@@ -41,7 +48,12 @@ class Regions(Parts):
             f"row {row + 1}, column {column + 1}" for row in range(self.rows) for column in range(self.columns)
         )
 
-    def places(self, size: tuple[int, ...]) -> Int[Tensor, "h w"]:
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say when regions of several pictures mean something."""
+        return (REGISTERED,) if self.several else ()
+
+    def pixels(self, size: tuple[int, ...]) -> Int[Tensor, "h w"]:
         """Return the number of the box of each pixel.
 
         Raises:
@@ -57,7 +69,7 @@ class Regions(Parts):
 
     def cover(self, size: tuple[int, ...]) -> Bool[Tensor, "1 m h w"]:
         """Return the boxes."""
-        return members(self.places(size))[None]
+        return members(self.pixels(size))[None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +92,7 @@ class Superpixels(Parts):
         middles = centroids(self.segments.tensor().long()) / torch.tensor([height, width])
         return tuple(f"superpixel {number + 1}, {where(middle)}" for number, middle in enumerate(middles))
 
-    def places(self, size: tuple[int, ...]) -> Int[Tensor, "h w"]:
+    def pixels(self, size: tuple[int, ...]) -> Int[Tensor, "h w"]:
         """Return the number of the segment of each pixel; raise `ShapeError` where the map does not fit."""
         if self.segments.shape != size:
             raise ShapeError(f"the map of segments is {self.segments.shape}, the network's input is {size}")
@@ -88,7 +100,7 @@ class Superpixels(Parts):
 
     def cover(self, size: tuple[int, ...]) -> Bool[Tensor, "1 m h w"]:
         """Return the segments."""
-        return members(self.places(size))[None]
+        return members(self.pixels(size))[None]
 
 
 def superpixels(image: Float[Tensor, "c h w"], count: int = 40, fill: str = "blur") -> Superpixels:

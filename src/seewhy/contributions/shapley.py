@@ -64,7 +64,7 @@ class Values:
     Attributes:
         score: of each unit (m,): its part of the score.
         loss: likewise of minus the loss.
-        error: standard error of the first; 0 where they are exact, infinite for a single pair of orders.
+        error: standard errors of both (2, m); 0 where they are exact, infinite for a single pair of orders.
         fall: v(all) - v(none), of the score.
         end: whether the class is kept with all units gone.
         orders: how many were walked to their end; None where the values are exact.
@@ -72,7 +72,7 @@ class Values:
 
     score: Float[Tensor, " m"]
     loss: Float[Tensor, " m"]
-    error: Float[Tensor, " m"]
+    error: Float[Tensor, "2 m"]
     fall: float
     end: Float[Tensor, ""]
     orders: int | None = None
@@ -95,7 +95,7 @@ def _exact(asked: Asked, count: int) -> Values:
         nothing = nothing or outcome  # nobody comes first
         values = values + worth[:, None] * torch.where(inside, joins[size - 1], -joins[size])
     end = asked.whole() if nothing is None else nothing
-    exact = torch.zeros(count, dtype=torch.float64)
+    exact = torch.zeros(2, count, dtype=torch.float64)
     return Values(values[0], values[1], exact, float(full[0] - end.score[0]), end.kept[0])
 
 
@@ -165,8 +165,8 @@ class _Walks:
         added = [drop[:, order.argsort()] for drop, order in zip(drops, walks, strict=False)]
         pairs = (torch.stack(added[::2]) + torch.stack(added[1::2])) / 2  # (pairs, 2, m)
         mean = pairs.mean(dim=0)
-        spread = pairs[:, 0].std(dim=0) / len(pairs) ** 0.5
-        error = spread if len(pairs) > 1 else torch.full_like(mean[0], torch.inf)
+        spread = pairs.std(dim=0) / len(pairs) ** 0.5
+        error = spread if len(pairs) > 1 else torch.full_like(mean, torch.inf)
         return Values(mean[0], mean[1], error, fall, end.kept[0], len(drops))
 
 
@@ -184,15 +184,17 @@ def shapley_effects(asked: Asked, place: int, plan: Shapley, seed: int) -> tuple
     nothing = torch.full_like(values.score[None], torch.nan)
     found = Effects(
         torch.tensor([place]),
-        values.score[None],
-        values.loss[None],
-        nothing,
+        score=values.score[None],
+        magnitude=values.score[None].abs(),
+        loss=values.loss[None],
+        kept=nothing,
         labels=asked.classes.cpu(),
         known=asked.labels.cpu() >= 0,
         whole=whole.score,
         all_gone=torch.tensor([values.fall], dtype=torch.float64),
         right=whole.kept,
         end=values.end[None],
-        **asked.extents(),
+        sizes=asked.sizes(),
+        areas=asked.areas(),
     )
     return found, values

@@ -14,7 +14,7 @@ from seewhy.core.trace import Reading
 from seewhy.data.dataset import Batch, Dataset
 from seewhy.engine.block import Question
 from seewhy.engine.probe import NetworkProbe
-from seewhy.engine.session import Session
+from seewhy.engine.session import Progress, Session
 from seewhy.errors import TargetError
 from seewhy.targets.classes import bound_class, class_logits
 
@@ -47,6 +47,7 @@ class Study:
         units: what is taken away; `learned` already.
         target: what is asked; None is the label of each picture, or the predicted class where that is not known.
         rows: pictures at a time.
+        progress: is told what is done, for how many pictures, of how many.
     """
 
     session: Session
@@ -54,6 +55,7 @@ class Study:
     units: Units
     target: Target | None = None
     rows: int = 8
+    progress: Progress | None = None
 
     def __post_init__(self) -> None:
         if self.target is not None and self.target.needs().layers:
@@ -62,12 +64,20 @@ class Study:
                 f"{', '.join(map(repr, sorted(self.target.needs().layers)))}; ask for a class, or a function of the answer"
             )
 
-    def asked(self, places: Sequence[int] | None = None, rows: int | None = None) -> Iterator["Questions"]:
-        """Yield questions about pictures, a batch at a time: all, or those of some numbers, in their order."""
-        chosen = list(range(len(self.data))) if places is None else list(places)
-        part = self.data.part(chosen)
-        for batch in part.batches(self.session.model, rows or self.rows):
-            yield self._of(replace(batch, places=tuple(chosen[at] for at in batch.places)))
+    def asked(self, what: str, places: Sequence[int], rows: int | None = None) -> Iterator["Questions"]:
+        """Yield questions about pictures, a batch at a time.
+
+        Args:
+            what: is done, for those who watch.
+            places: numbers of the pictures in the data, in the order in which they come.
+            rows: pictures at a time; as always if None.
+        """
+        done = 0
+        for batch in self.data.part(places).batches(self.session.model, rows or self.rows):
+            yield self._of(replace(batch, places=tuple(places[at] for at in batch.places)))
+            done += len(batch.places)
+            if self.progress is not None:
+                self.progress(what, done, len(places))
 
     def _of(self, batch: Batch) -> "Questions":
         needs = self.units.needs()

@@ -1,10 +1,23 @@
 """One schema for every kind of unit: what it does, how sure that is, and whether the ranking holds."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
 from typing import Any
 
+from seewhy.contributions.plain import plain, record
 from seewhy.core.values import Array
+from seewhy.errors import DataError
+from seewhy.render import write_bytes
+
+FORMAT = 1
+"""Version of the file that `Importance.save` writes."""
+SHOWN = 10
+"""Units that the short form lists."""
+MOST_BYTES = 1 << 28
+"""Largest file that is read."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +102,7 @@ class Check:
         stability: Spearman's correlation of the rankings of two halves of the data; None where there are too few pictures.
         words: the verdict in one sentence.
         measure: what the curves show: "accuracy"; for attributes "share of the loss explained".
+        beats: share of the random orders that do worse than this ranking, equal ones counted half; None where it was not counted.
     """
 
     curves: tuple[Curve, ...]
@@ -96,18 +110,22 @@ class Check:
     stability: float | None
     words: str
     measure: str = "accuracy"
+    beats: float | None = None
 
 
 @dataclass(frozen=True)
 class Interaction:
-    """What two units do together beyond what each does alone: positive where they need each other."""
+    """What two units do together beyond what each does alone: the fall of the score without both, minus the falls without each.
+
+    Positive where each makes up for the loss of the other, negative where they need each other: then the second has little left to take away.
+    """
 
     first: str
     second: str
     score: Estimate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Importance:
     """How much each unit of one kind contributes.
 
@@ -147,3 +165,75 @@ class Importance:
     places: Array | None = None
     explained: Mapping[str, Estimate] = field(default_factory=dict)
     figures: Mapping[str, Estimate] = field(default_factory=dict)
+
+    def top(self, count: int) -> tuple[Weight, ...]:
+        """Return the first units of the ranking."""
+        return self.weights[:count]
+
+    def numbers(self) -> dict[str, Any]:
+        """Return everything as plain values, ready for JSON; a number that is not finite is None."""
+        return {"format": FORMAT, **plain(self)}
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write the numbers to a `.json` file.
+
+        Raises:
+            DataError: another ending, a file that exists (unless `force`), a place that cannot be written.
+        """
+        path = Path(path)
+        if path.suffix != ".json":
+            raise DataError(f"{path.name}: importance is written as .json, not {path.suffix or 'without an ending'}")
+        return write_bytes(path, json.dumps(self.numbers(), indent=1, allow_nan=False).encode(), force=force)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Importance":
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: no such file, too large, damaged, or of another version.
+        """
+        path = Path(path)
+        try:
+            if path.stat().st_size > MOST_BYTES:
+                raise DataError(f"{path}: {path.stat().st_size} bytes are too many for a table of importance")
+            given = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            raise DataError(f"{path}: no such file") from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise DataError(f"{path}: not a file of importance ({error})") from error
+        version = given.get("format") if isinstance(given, dict) else None
+        if version != FORMAT:
+            raise DataError(f"{path}: importance of format {FORMAT} is read, this is {version!r}")
+        return record(cls, given)
+
+    def __repr__(self) -> str:
+        head = f"Importance of {len(self.weights)} {self.kind}{f' of {self.layer}' if self.layer else ''} for {self.target}"
+        lines = [f"{head}, {self.pictures} pictures, taken away: {self.replacement}"]
+        width = max((len(weight.unit) for weight in self.top(SHOWN)), default=0)
+        lines += [
+            f"{place:3d}  {weight.unit:{width}s}  {_interval(weight.score)} {self.unit}, loss {_interval(weight.loss)}"
+            for place, weight in enumerate(self.top(SHOWN), 1)
+        ]
+        lines += [f"     … and {len(self.weights) - SHOWN} more"] if len(self.weights) > SHOWN else []
+        return "\n".join([*lines, *([self.check.words] if self.check else [])])
+
+    def _repr_html_(self) -> str:
+        """Return the same as a small table, for notebooks."""
+        rows = "".join(
+            f"<tr><td>{place}</td><td>{escape(weight.unit)}</td><td>{_interval(weight.score)}</td><td>{_interval(weight.loss)}</td></tr>"
+            for place, weight in enumerate(self.top(SHOWN), 1)
+        )
+        said = [
+            f"{self.pictures} pictures; taken away: {self.replacement}",
+            *([self.check.words] if self.check else []),
+        ]
+        return (
+            f"<table><caption>{escape(self.kind)} for {escape(self.target)}</caption><thead><tr><th></th><th>unit</th>"
+            f"<th>score ({escape(self.unit)})</th><th>loss</th></tr></thead><tbody>{rows}</tbody></table>"
+            + "".join(f"<p>{escape(line)}</p>" for line in said)
+        )
+
+
+def _interval(value: Estimate) -> str:
+    """Write an estimate: value and interval."""
+    return f"{value.value:+.3f} ({value.low:+.3f} to {value.high:+.3f})"

@@ -86,7 +86,7 @@ class Units(ABC):
         """Return the share of the picture that each unit covers; None where units cover nothing of it."""
         return None
 
-    def places(self, size: tuple[int, ...]) -> Int[Tensor, "*spatial"] | None:
+    def pixels(self, size: tuple[int, ...]) -> Int[Tensor, "*spatial"] | None:
         """Return which unit each pixel of an input of this size belongs to, -1 for none; None where that depends on the picture, or units overlap."""
         return None
 

@@ -1,0 +1,220 @@
+"""`seewhy.importance`: how much each part of the input, or of the network, counts."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from seewhy.api import ModelLike, TargetLike, as_model
+from seewhy.contributions.bands import Bands, band_names
+from seewhy.contributions.foreground import foreground
+from seewhy.contributions.heads import Heads
+from seewhy.contributions.importance import Plan, importance_of
+from seewhy.contributions.layer_channels import Channels
+from seewhy.contributions.parts import RESAMPLE
+from seewhy.contributions.regions import Regions, superpixels
+from seewhy.contributions.table import Importance
+from seewhy.contributions.units import Units
+from seewhy.core.budget import Budget
+from seewhy.core.method import AUTO
+from seewhy.data.dataset import Dataset, dataset
+from seewhy.data.picture import sample
+from seewhy.engine.model import Fit, Model
+from seewhy.engine.session import Progress, Session
+from seewhy.errors import ConfigError, nearest
+from seewhy.targets import as_target
+
+REPEATS = 5
+"""Pictures that lend a band, one after the other."""
+SIDE = 7
+"""Boxes along each side of the grid."""
+COUNT = 40
+"""About how many superpixels."""
+ROWS = 16
+"""Rows of a pass: a number that is not measured, so that the same seed gives the same table to the last bit."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which units are asked about, and what they are made of; see `importance`."""
+
+    replace: str | None = None
+    layer: str | None = None
+    masks: Any = None
+    count: int | None = None
+    repeats: int | None = None
+
+    def settings(self, fill: str, repeats: int = 1) -> dict[str, Any]:
+        """Return what stands in the place of a unit, and how often another picture lends it."""
+        chosen = self.replace or fill
+        return {"fill": chosen, "repeats": (self.repeats or repeats) if chosen == RESAMPLE else 1}
+
+
+def importance(
+    model: ModelLike,
+    data: Any,
+    of: str = "regions",
+    *,
+    by: str = "ablation",
+    target: TargetLike = None,
+    replace: str | None = None,
+    layer: str | None = None,
+    masks: str | Path | Tensor | None = None,
+    count: int | None = None,
+    repeats: int | None = None,
+    samples: int | None = None,
+    truncation: float = 0.0,
+    orders: int = 10,
+    group: float | None = None,
+    interactions: bool = False,
+    check: bool = True,
+    budget: Budget = None,
+    fit: Fit | None = None,
+    device: torch.device | str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Importance:
+    """Rank the units of one kind by what the network loses without them, with intervals, and check the ranking.
+
+    Args:
+        model: a `seewhy.Model`, a network, or a name for `seewhy.load_model`; the built-in network if None.
+        data: one picture, a folder, a list of files, or ready inputs with labels: (inputs (n, c, h, w), labels (n,)). The class of a picture is
+            told from the name of its folder or file.
+        of: "regions" (boxes of a grid) or "superpixels" (one photo only) of the picture, "foreground", "bands" (channels of the input);
+            "channels" of a layer, "heads" of attention.
+        by: "ablation" takes each unit away alone; "shapley" is its mean part over the orders in which all could go.
+        target: what is asked of the network's answer; None is the class that the label names, the predicted one where no label is known.
+        replace: what stands where a unit was: "mean", "resample" (another picture's), "blur"; on request "zero", "black", "white", "noise".
+            By default bands are resampled, parts of the picture blurred, channels and heads held at their mean over the data.
+        layer: where channels are; the layer that methods look at if None.
+        masks: for "foreground": a folder with a mask for each picture, of the same name, in which the object is not black; or a tensor (n, h, w).
+        count: regions along each side (7), or about how many superpixels (40).
+        repeats: with "resample": how many other pictures take turns (bands 5, else 1).
+        samples: with "shapley": random orders for each picture, even; 20 for one picture, 2 for each of many.
+        truncation: with "shapley": an order is left once the score is this near to that of nothing, as a share.
+        orders: random orders that the ranking is compared with, at least 10.
+        group: take units together of which any two move together with more than this correlation over the pictures, such as 0.9.
+        interactions: also measure how each two of the first twenty units act together.
+        check: check the ranking by removing units in its order; for several pictures.
+        budget: the most that may be spent: a time such as "2m" (half of it for the check), or, with "shapley", answers for each picture.
+        fit: how pictures are fitted; the model's own way if None.
+        device: where to run; where the network is, if None.
+        seed: of everything that is drawn at random; the same seed gives the same table.
+        progress: is told what is measured, how many pictures are done, and how many there are.
+
+    Returns:
+        The table: for each unit how far the score falls, and the loss rises, without it, with 95 % intervals over pictures, per class and
+        pooled; and, for several pictures, whether removing units in this order hurts more than in random ones.
+
+    Raises:
+        SeewhyError: of any kind; the message says what to do.
+
+    Example:
+        >>> print(seewhy.importance(None, "photos/", of="bands"))
+        Importance of 3 bands for the label of each picture, 60 pictures, ...
+    """
+    stated = as_model(model)
+    stated = stated if fit is None else dataclasses.replace(stated, fit=fit)
+    session = Session(stated, device=device, seed=seed, rows=ROWS)
+    pictures = _pictures(data, stated)
+    plan = Plan(
+        by=by,  # type: ignore[arg-type]  # checked there
+        samples=samples,
+        truncation=truncation,
+        orders=orders,
+        group=group,
+        pairs=interactions,
+        check=check,
+        budget=budget,
+        seed=seed,
+    )
+    units = units_of(of, session, pictures, Wanted(replace, layer, masks, count, repeats))
+    return importance_of(
+        session, pictures, units, None if target is None else as_target(target), plan, progress=progress
+    )
+
+
+def units_of(of: str, session: Session, data: Dataset, wanted: Wanted) -> Units:
+    """Return the units of a kind.
+
+    Raises:
+        ConfigError: no such kind, a setting that it does not have, or superpixels of several photos.
+    """
+    if of not in KINDS:
+        near = nearest(of, list(KINDS))
+        raise ConfigError(
+            f"importance of {of!r} is not known; there is {', '.join(KINDS)}" + (f" (nearest: {near})" if near else "")
+        )
+    for name, kinds in _SETTINGS.items():
+        if getattr(wanted, name) is not None and of not in kinds:
+            raise ConfigError(f"{name} is a setting of {' and '.join(kinds)}, not of {of}; leave it out")
+    return KINDS[of](session, data, wanted)
+
+
+def _regions(session: Session, data: Dataset, wanted: Wanted) -> Units:
+    side = SIDE if wanted.count is None else wanted.count
+    return Regions(rows=side, columns=side, several=len(data) > 1, **wanted.settings("blur"))
+
+
+def _superpixels(session: Session, data: Dataset, wanted: Wanted) -> Units:
+    if len(data) > 1:
+        raise ConfigError(
+            f"superpixels are those of one photo, and there are {len(data)}; give one, or ask about foreground, or about regions where all "
+            "photos show the same thing in the same place"
+        )
+    count = COUNT if wanted.count is None else wanted.count
+    return superpixels(_first(session, data), count, wanted.replace or "blur")
+
+
+def _foreground(session: Session, data: Dataset, wanted: Wanted) -> Units:
+    return foreground(data, wanted.masks, **wanted.settings("blur"))
+
+
+def _bands(session: Session, data: Dataset, wanted: Wanted) -> Units:
+    names = band_names(len(_first(session, data)), session.model.channels)
+    return Bands(labels=names, **wanted.settings(RESAMPLE if len(data) > 1 else "mean", REPEATS))
+
+
+def _channels(session: Session, data: Dataset, wanted: Wanted) -> Units:
+    return Channels(at=wanted.layer or AUTO, **wanted.settings("auto"))
+
+
+def _heads(session: Session, data: Dataset, wanted: Wanted) -> Units:
+    return Heads(within=(wanted.layer,) if wanted.layer else (), **wanted.settings("auto"))
+
+
+def _first(session: Session, data: Dataset) -> Tensor:
+    """Return the first input that can be read."""
+    return next(data.batches(session.model, 1)).inputs[0]
+
+
+def _pictures(data: Any, model: Model) -> Dataset:
+    """Return a data set; a single picture in memory is one of its own."""
+    if isinstance(data, (Image.Image, np.ndarray)) or (isinstance(data, Tensor) and data.dim() == 3):
+        made = sample(data, model)
+        return Dataset((made.name,), (None,), ready=(made,))
+    return dataset(data, model)
+
+
+KINDS: Mapping[str, Callable[[Session, Dataset, Wanted], Units]] = {
+    "regions": _regions,
+    "superpixels": _superpixels,
+    "foreground": _foreground,
+    "bands": _bands,
+    "channels": _channels,
+    "heads": _heads,
+}
+"""How the units of each kind are made."""
+
+_SETTINGS = {
+    "layer": ("channels", "heads"),
+    "masks": ("foreground",),
+    "count": ("regions", "superpixels"),
+}
+"""Settings that only some kinds have."""
