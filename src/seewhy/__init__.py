@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from seewhy.adapters.load import load_model
     from seewhy.api import Session, explain, load, method, methods
     from seewhy.api.activating import activations
+    from seewhy.api.units import unit
     from seewhy.api.visualizing import accentuate, caricature, invert, visualize
     from seewhy.api.weighing import importance
     from seewhy.core.cost import Cost
@@ -62,6 +63,7 @@ _HOMES = {
     "load_model": "seewhy.adapters.load",
     "method": "seewhy.api",
     "methods": "seewhy.api",
+    "unit": "seewhy.api.units",
     "visualize": "seewhy.api.visualizing",
 }
 
@@ -96,6 +98,7 @@ __all__ = [
     "method",
     "methods",
     "targets",
+    "unit",
     "visualize",
 ]
 

@@ -77,8 +77,8 @@ def seen_at(session: Session, layers: Sequence[str], inputs: Float[Tensor, "b c 
     parts: dict[str, list[Tensor]] = {name: [] for name in layers}
     for rows in torch.split(network.accept(inputs), ROWS):
         made = network.forward(rows, Needs(activations=frozenset(layers)), stop=True)
-        for name in parts:
-            parts[name].append(made.reading.activation[name].detach().cpu().double())
+        for name, kept in parts.items():
+            kept.append(made.reading.activation[name].detach().cpu().double())
     return {name: torch.cat(rows) for name, rows in parts.items()}
 
 

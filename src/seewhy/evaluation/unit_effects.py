@@ -18,6 +18,7 @@ from seewhy.targets import ClassScore
 
 RESAMPLES = 1000
 COVERED = 0.95
+TINY = torch.finfo(torch.float64).tiny
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +47,11 @@ class Effect:
         falls add up to zero, as the unit is as often above its average as below. There w_k is exactly the weight from the unit to the class, times s.
         Pictures are the evidence: what the unit does at activities that none of them has is not known.
         """
-        ones = torch.ones(1, len(self.activity), dtype=torch.float64)
-        return slopes(ones, self.activity, self.logits)[0] * self.activity.std(correction=0)
+        return slopes(torch.ones(1, len(self.activity), dtype=torch.float64), self.activity, self.logits)[0]
 
     def intervals(self, seed: int = 0) -> tuple[Float[Tensor, " k"], Float[Tensor, " k"]]:
         """Return the 95 % bootstrap interval of each weight, over pictures; each class for itself."""
-        counts = resamples(len(self.activity), seed)
-        drawn = slopes(counts, self.activity, self.logits) * self.activity.std(correction=0)
+        drawn = slopes(resamples(len(self.activity), seed), self.activity, self.logits)
         low, high = drawn.quantile(torch.tensor([(1 - COVERED) / 2, (1 + COVERED) / 2], dtype=drawn.dtype), dim=0)
         return low, high
 
@@ -72,10 +71,12 @@ def resamples(count: int, seed: int, times: int = RESAMPLES) -> Float[Tensor, "t
 def slopes(
     counts: Float[Tensor, "r n"], activity: Float[Tensor, " n"], falls: Float[Tensor, "n k"]
 ) -> Float[Tensor, "r k"]:
-    """Return the least-squares lines through the origin of each fall over the activity, pictures counted so often; 0 where nothing moves."""
+    """Return the weights of samples in which each picture is counted so often; 0 where the unit never moves."""
     d, e = activity.double(), falls.double()
-    over = counts @ d.square()
-    found: Tensor = (counts @ (d[:, None] * e)) / over.clamp_min(torch.finfo(torch.float64).tiny)[:, None]
+    total, over = counts.sum(dim=1), counts @ d.square()
+    spread = (over / total - (counts @ d / total).square()).clamp_min(0).sqrt()
+    line = (counts @ (d[:, None] * e)) / over.clamp_min(TINY)[:, None]
+    found: Tensor = line * spread[:, None]
     return found
 
 
@@ -90,9 +91,10 @@ def mean_of(values: Float[Tensor, " n"], seed: int = 0) -> Estimate:
 
 
 class Running:
-    """The same sums over many pictures for many units, where effects picture by picture would not fit into memory.
+    """The same over many pictures for many units, where effects picture by picture would not fit into memory.
 
-    Weights and losses are those of `Effect`; their intervals come from standard errors (that of the line holds whatever the scatter: White 1980).
+    Weights and losses are those of `Effect`. Their intervals come from standard errors: that of a weight is the deviation of its influence function
+    over the pictures (Hampel 1974), so it needs nothing but sums of powers of activity and effect.
 
     Args:
         channels: the units.
@@ -108,27 +110,41 @@ class Running:
     ) -> None:
         """Add pictures to one unit."""
         d, e, rise = activity.double(), logits.double(), loss.double()
-        for name, value in (
-            ("d", d.sum()),
-            ("dd", d.square().sum()),
-            ("dddd", d.pow(4).sum()),
-            ("de", d @ e),
-            ("ddde", d.pow(3) @ e),
-            ("ddee", d.square() @ e.square()),
-            ("loss", rise.sum()),
-            ("losses", rise.square().sum()),
-        ):
-            self._sums[place][name] = self._sums[place].get(name, 0) + value
+        met = {
+            "d": d.sum(),
+            "dd": d.square().sum(),
+            "ddd": d.pow(3).sum(),
+            "dddd": d.pow(4).sum(),
+            "de": d @ e,
+            "dde": d.square() @ e,
+            "ddde": d.pow(3) @ e,
+            "ddee": d.square() @ e.square(),
+            "loss": rise.sum(),
+            "losses": rise.square().sum(),
+        }
+        sums = self._sums[place]
+        self._sums[place] = {name: sums[name] + value for name, value in met.items()} if sums else met
 
     def weights(self, place: int) -> tuple[Float[Tensor, " k"], Float[Tensor, " k"]]:
         """Return the weight of each class for one unit, and half the width of its 95 % interval."""
-        sums = self._sums[place]
-        over = sums["dd"].clamp_min(torch.finfo(torch.float64).tiny)
-        slope = sums["de"] / over
-        scatter = (sums["ddee"] - 2 * slope * sums["ddde"] + slope.square() * sums["dddd"]).clamp_min(0)
-        error = scatter.sqrt() / over * (self.pictures / max(1, self.pictures - 1)) ** 0.5
-        scale = (sums["dd"] / self.pictures - (sums["d"] / self.pictures) ** 2).clamp_min(0).sqrt()
-        return slope * scale, 1.96 * error * scale
+        mean = {name: value / self.pictures for name, value in self._sums[place].items()}
+        over, middle = mean["dd"].clamp_min(TINY), mean["d"]
+        line, spread = mean["de"] / over, (mean["dd"] - middle.square()).clamp_min(0).sqrt()
+        if spread == 0:
+            return torch.zeros_like(line), torch.zeros_like(line)
+        # influence of a picture: spread * d (e - line d) / over + line ((d - middle)^2 - spread^2) / (2 spread)
+        a, c = spread / over, line / (2 * spread)
+        square, plain, constant = c - a * line, -2 * c * middle, c * (middle.square() - spread.square())
+        variance = (
+            a.square() * mean["ddee"]
+            + square.square() * mean["dddd"]
+            + plain.square() * mean["dd"]
+            + constant.square()
+            + 2 * a * (square * mean["ddde"] + plain * mean["dde"] + constant * mean["de"])
+            + 2 * square * (plain * mean["ddd"] + constant * mean["dd"])
+            + 2 * plain * constant * middle
+        )
+        return line * spread, 1.96 * (variance.clamp_min(0) / max(1, self.pictures - 1)).sqrt()
 
     def importance(self, place: int) -> Estimate:
         """Return the mean rise of the loss for one unit, with its 95 % interval."""

@@ -16,7 +16,7 @@ from seewhy.report.unit import NaturalPatch, UnitCard
 from seewhy.report.unit_words import CREED, importance_of
 
 WIDTH = 1240
-_GAP = 18
+_GAP = 14
 _ACCENT: Colour = (166, 60, 11)
 _MARKS = {True: "holds", False: "does not hold", None: "not made"}
 
@@ -38,10 +38,10 @@ def _pictures(card: UnitCard) -> Image.Image:
     """Draw the made pictures on the left and the strongest natural ones on the right."""
     half = (WIDTH - 2 * _GAP) // 2
     left = _sheet(
-        [(one.picture, (figures(one.value), f"start {one.seed}")) for one in card.made], 3, 186, "Made for it", half
+        [(one.picture, (figures(one.value), f"start {one.seed}")) for one in card.made], 2, 276, "Made for it", half
     )
     right = _sheet(
-        [(patch.crop, _caption(patch)) for patch in card.top], 4, 136, "Natural patches that excite it most", half
+        [(patch.crop, _caption(patch)) for patch in card.top], 3, 168, "Natural patches that excite it most", half
     )
     return _beside(left, right)
 
