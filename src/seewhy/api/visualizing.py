@@ -14,19 +14,21 @@ from seewhy.engine.anatomy import sample_of
 from seewhy.engine.model import Fit
 from seewhy.errors import ConfigError, nearest
 from seewhy.targets import as_target
-from seewhy.visualization import from_photo
 from seewhy.visualization.accentuate import Leash
 from seewhy.visualization.canvas import Canvas, Fourier
 from seewhy.visualization.diversify import Diversity
-from seewhy.visualization.from_photo import NEARLY_STILL
-from seewhy.visualization.gallery import Gallery
+from seewhy.visualization.from_photo import NEARLY_STILL, accentuations, caricatures, inversions
+from seewhy.visualization.gallery import Gallery, joined
 from seewhy.visualization.maximize import Climb
 from seewhy.visualization.objectives import as_objective
 from seewhy.visualization.photos import as_photo
-from seewhy.visualization.series import Watching, series
+from seewhy.visualization.series import Series, Watching, maximized
 
 CANVASES: dict[str, type[Canvas]] = {"fourier": Fourier}
 """What a picture can be made of, by name."""
+
+WAYS = {"caricature": 256, "inversion": 256, "accentuation": 96}
+"""What can be made of a photo, and in how many steps."""
 
 CanvasLike = Canvas | str
 
@@ -85,7 +87,8 @@ def visualize(
     made = climb_of(climb, steps=steps, canvas=canvas, size=size, tv=tv, l2=l2, budget=budget)
     wanted = diversity if isinstance(diversity, Diversity) else Diversity(diversity) if diversity else None
     with session_of(model, device) as session:
-        return series(session, objectives, made, count=count, diversity=wanted, seed=seed, watching=progress)
+        series = Series(session, made, seed, progress)
+        return joined(maximized(series, objectives, count=count, diversity=wanted))
 
 
 def caricature(
@@ -119,10 +122,10 @@ def caricature(
         >>> seewhy.caricature("photo.jpg", layer=["blocks.4", "blocks.10"]).save("caricature.png")
     """
     with session_of(model, device) as session:
-        own = _in_place(climb_of(climb, steps=steps, budget=budget), climb)
-        layers = _layers(session, layer)
+        own = climb_of(climb or small_moves("caricature"), steps=steps, budget=budget)
+        layers = layers_of(session, layer)
         seen = as_photo(photo, session.model, fit)
-        return from_photo.caricature(session, seen, layers, own, power=power, seed=seed, watching=progress)
+        return joined(caricatures(Series(session, own, seed, progress), seen, layers, power))
 
 
 def invert(
@@ -156,10 +159,10 @@ def invert(
         >>> seewhy.invert("photo.jpg", layer=["blocks.1", "blocks.4", "blocks.10"]).save("inversion.png")
     """
     with session_of(model, device) as session:
-        own = _in_place(climb_of(climb, steps=steps, tv=tv, budget=budget), climb)
-        layers = _layers(session, layer)
+        own = climb_of(climb or small_moves("inversion"), steps=steps, tv=tv, budget=budget)
+        layers = layers_of(session, layer)
         seen = as_photo(photo, session.model, fit)
-        return from_photo.invert(session, seen, layers, own, seed=seed, watching=progress)
+        return joined(inversions(Series(session, own, seed, progress), seen, layers))
 
 
 def accentuate(
@@ -196,8 +199,8 @@ def accentuate(
         seen = as_photo(photo, session.model, fit)
         several = list(targets) if isinstance(targets, (list, tuple)) else [targets]
         asked = [as_target(target) for target in several]
-        own = climb_of(climb or Climb(views=NEARLY_STILL), steps=steps, budget=budget)
-        return from_photo.accentuated(session, seen, asked, own, Leash(within, layer), seed=seed, watching=progress)
+        own = climb_of(climb or small_moves("accentuation"), steps=steps, budget=budget)
+        return joined(accentuations(Series(session, own, seed, progress), seen, asked, Leash(within, layer)))
 
 
 def session_of(model: ModelLike | engine.Session, device: torch.device | str | None) -> engine.Session:
@@ -245,12 +248,12 @@ def _positive(name: str, value: int | None) -> None:
         raise ConfigError(f"{name} is at least 1, got {value}")
 
 
-def _in_place(made: Climb, given: Climb | None) -> Climb:
-    """Return a climb whose movements are small, unless the caller has said how to move."""
-    return made if given is not None else replace(made, views=NEARLY_STILL)
+def small_moves(way: str) -> Climb:
+    """Return how a picture is made from a photo: as a "caricature", an "inversion" or an "accentuation"."""
+    return Climb(views=NEARLY_STILL, steps=WAYS[way])
 
 
-def _layers(session: engine.Session, layer: str | Sequence[str]) -> list[str]:
+def layers_of(session: engine.Session, layer: str | Sequence[str]) -> list[str]:
     """Return the names of the layers; "auto" is the one that methods look at."""
     if layer != AUTO:
         return [layer] if isinstance(layer, str) else list(layer)

@@ -47,6 +47,14 @@ class Watch:
             self._passes = self._bars.add_task(key)
         self._bars.update(self._passes, description=f"{key}, passes", completed=done, total=total and max(done, total))
 
+    def climb(self, name: str, step: int, steps: int, score: float) -> None:
+        """Show how far a picture is on its way up, and what it scores at present."""
+        if self._bars is None:
+            return
+        if self._passes is None:
+            self._passes = self._bars.add_task(name)
+        self._bars.update(self._passes, description=f"{name}, score {score:.4g}", completed=step, total=steps)
+
 
 @contextmanager
 def watched() -> Iterator[Watch]:

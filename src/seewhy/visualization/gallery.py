@@ -1,8 +1,8 @@
 """Pictures that were made for targets, with what they score: to look at, to save, to compute with."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -195,6 +195,22 @@ class Gallery:
 
     def _repr_png_(self) -> bytes:
         return render.png_bytes(self.sheet())
+
+
+def joined(galleries: Iterable[Gallery]) -> Gallery:
+    """Return galleries of one network, made with the same settings, as one."""
+    parts = list(galleries)
+    return replace(
+        parts[0],
+        images=torch.cat([part.images for part in parts]),
+        scores=torch.cat([part.scores for part in parts]),
+        targets=tuple(name for part in parts for name in part.targets),
+        units=tuple(unit for part in parts for unit in part.units),
+        seeds=tuple(seed for part in parts for seed in part.seeds),
+        notes=tuple(notes for part in parts for notes in part.notes),
+        remarks=tuple(dict.fromkeys(remark for part in parts for remark in part.remarks)),
+        photo_scores=tuple(score for part in parts for score in part.photo_scores),
+    )
 
 
 def drawn(image: Float[Tensor, "c h w"]) -> Image.Image:

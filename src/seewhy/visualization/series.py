@@ -1,7 +1,7 @@
 """A picture for each of several targets, one after the other, within one budget."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from seewhy.engine.session import Session
 from seewhy.errors import ConfigError
 from seewhy.render.bar import figures
 from seewhy.visualization.diversify import Diversity, diversify
-from seewhy.visualization.gallery import Gallery
+from seewhy.visualization.gallery import Gallery, joined
 from seewhy.visualization.maximize import Climb, Progress, Visualization, as_input, maximize, picture_shape
 from seewhy.visualization.objectives import check_objectives
 
@@ -48,90 +48,96 @@ class Purse:
             self._steps = max(1, self._steps - steps)
 
 
-def series(
-    session: Session,
-    targets: Sequence[Target],
-    climb: Climb,
-    *,
-    count: int = 1,
-    diversity: Diversity | None = None,
-    seed: int = 0,
-    watching: Watching | None = None,
-) -> Gallery:
-    """Make `count` pictures for each target; those of one target differ by their seed, or by more where diversity is asked for.
+@dataclass(frozen=True, eq=False)
+class Series:
+    """What the pictures of one call have in common.
+
+    Args:
+        session: of the network.
+        climb: how each picture is made; its budget is for all of them together.
+        seed: of the first picture for each target.
+        watching: is told how far each picture is.
+    """
+
+    session: Session
+    climb: Climb
+    seed: int = 0
+    watching: Watching | None = None
+
+    def told(self, name: str) -> Progress | None:
+        """Return what is told about a picture of this name."""
+        return None if self.watching is None else partial(self.watching, name)
+
+    def gallery(self, made: Visualization, name: str, curve: Sequence[float], seeds: Sequence[int]) -> Gallery:
+        """Return pictures of one target as a gallery."""
+        count = len(made.images)
+        return Gallery(
+            images=made.images.detach().cpu(),
+            scores=made.scores,
+            targets=(name,) * count,
+            units=(made.unit,) * count,
+            seeds=tuple(seeds),
+            notes=(dead(curve),) * count,
+            title=self.session.model.title,
+            settings=plain(self.climb),
+        )
+
+
+def maximized(
+    series: Series, targets: Sequence[Target], *, count: int = 1, diversity: Diversity | None = None
+) -> Iterator[Gallery]:
+    """Yield a gallery of `count` pictures for each target; they differ by their seed, or by more where diversity is asked for.
 
     Each picture is what it would be alone: nothing of it depends on the other targets, but for a budget of time that they share.
 
     Raises:
         ConfigError: no targets, or fewer than one picture for each.
-        LayerError, TargetError: a target does not fit the network; said before any picture is begun.
+        LayerError, TargetError: a target does not fit the network. All of this is said before any picture is begun.
     """
     if not targets:
         raise ConfigError("the list of targets is empty; name at least one")
     if count < 1:
         raise ConfigError(f"at least one picture is made for each target, got count={count}")
+    if diversity is not None and count < 2:
+        raise ConfigError(f"pictures differ from each other where there are at least two, got count={count}")
+    session, climb = series.session, series.climb
     grey = torch.full((1, *picture_shape(session.model, climb)), 0.5)
     names = check_objectives(session, targets, as_input(grey, session.model))
     purse = Purse(climb.budget, len(targets) * (count if diversity is None else 1))
-    parts: list[_Part] = []
-    for target, name in zip(targets, names, strict=True):
-        told = partial(watching, name) if watching is not None else None
-        if diversity is None:
-            parts += [_one(session, target, climb, purse, seed=seed + place, told=told) for place in range(count)]
-        else:
-            parts.append(
-                _diverse(session, target, climb, purse, count=count, diversity=diversity, seed=seed, told=told)
-            )
-    return Gallery(
-        images=torch.cat([part.made.images for part in parts]).cpu(),
-        scores=torch.cat([part.made.scores for part in parts]),
-        targets=tuple(name for part in parts for name in part.made.targets),
-        units=tuple(part.made.unit for part in parts for _ in part.made.targets),
-        seeds=tuple(own for part in parts for own in part.seeds),
-        notes=tuple(part.notes for part in parts for _ in part.made.targets),
-        title=session.model.title,
-        remarks=tuple(part.remark for part in parts if part.remark),
-        settings=plain(climb) | {"count": count, "diversity": plain(diversity)},
-    )
+    if diversity is not None:
+        return (
+            _diverse(series, *pair, purse=purse, count=count, diversity=diversity)
+            for pair in zip(targets, names, strict=True)
+        )
+    return (_alike(series, *pair, purse, count) for pair in zip(targets, names, strict=True))
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """Pictures of one target, what they began with, and what is to be said of them."""
+def _alike(series: Series, target: Target, name: str, purse: Purse, count: int) -> Gallery:
+    """Make pictures of one target from as many seeds."""
+    parts = []
+    for seed in range(series.seed, series.seed + count):
+        curve: list[float] = []
+        own = replace(series.climb, budget=purse.share())
+        made = maximize(series.session, target, own, seed, heard(curve, series.told(name)))
+        purse.pay(len(curve))
+        parts.append(series.gallery(made, name, curve, (seed,)))
+    return joined(parts)
 
-    made: Visualization
-    seeds: tuple[int, ...]
-    notes: tuple[str, ...] = ()
-    remark: str = ""
 
-
-def _one(session: Session, target: Target, climb: Climb, purse: Purse, *, seed: int, told: Progress | None) -> _Part:
+def _diverse(series: Series, target: Target, name: str, *, purse: Purse, count: int, diversity: Diversity) -> Gallery:
+    """Make pictures of one target that differ."""
     curve: list[float] = []
-    made = maximize(session, target, replace(climb, budget=purse.share()), seed, heard(curve, told))
+    own = replace(series.climb, budget=purse.share())
+    hear = heard(curve, series.told(name))
+    found = diversify(series.session, target, own, count=count, diversity=diversity, seed=series.seed, progress=hear)
     purse.pay(len(curve))
-    return _Part(made, (seed,), dead(curve))
-
-
-def _diverse(
-    session: Session,
-    target: Target,
-    climb: Climb,
-    purse: Purse,
-    *,
-    count: int,
-    diversity: Diversity,
-    seed: int,
-    told: Progress | None,
-) -> _Part:
-    curve: list[float] = []
-    own = replace(climb, budget=purse.share())
-    found = diversify(session, target, own, count=count, diversity=diversity, seed=seed, progress=heard(curve, told))
-    purse.pay(len(curve))
+    score = figures(float(found.pictures.scores.mean()))
     remark = (
-        f"{found.pictures.targets[0]}: {count} pictures made to differ; mean score {figures(float(found.pictures.scores.mean()))}, "
-        f"a plain picture {figures(found.plain)}; mean cosine of their Gram matrices at {found.layer} {figures(found.likeness)}"
+        f"{name}: {count} pictures made to differ; mean score {score}, a plain picture {figures(found.plain)}; "
+        f"mean cosine of their Gram matrices at {found.layer} {figures(found.likeness)}"
     )
-    return _Part(found.pictures, tuple(range(seed, seed + count)), dead(curve), remark)
+    made = series.gallery(found.pictures, name, curve, range(series.seed, series.seed + count))
+    return replace(made, remarks=(remark,), settings=dict(made.settings) | {"diversity": plain(diversity)})
 
 
 def heard(curve: list[float], told: Progress | None) -> Progress:
