@@ -332,5 +332,5 @@ def visualize(
     )
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (activations, importance, unit)
+COMMANDS: tuple[Callable[..., None], ...] = (activations, importance, unit, visualize)
 """In the order in which `seewhy --help` lists them."""
