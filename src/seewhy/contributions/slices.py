@@ -15,6 +15,7 @@ from seewhy.contributions.units import Gone, Units
 from seewhy.core.needs import Needs
 from seewhy.core.probe import Probe
 from seewhy.core.swap import Swap
+from seewhy.core.trace import Trace
 from seewhy.data.dataset import Batch, Dataset
 from seewhy.engine.session import Session
 from seewhy.errors import ConfigError
@@ -141,11 +142,17 @@ class SlicedUnits(Units):
             return {one.layer: self.known[one.layer].mean.to(raw[one.layer]) for one in self.slices}
         if self.fill == "zero":
             return {one.layer: raw[one.layer].new_zeros([1] * raw[one.layer].dim()) for one in self.slices}
-        other = self.lent if self.fill == "resample" else probe.stand_in("blur")
-        if other is None:
+        other = self.other(probe)
+        return {one.layer: other.raw[one.layer] for one in self.slices}
+
+    def other(self, probe: Probe) -> Trace:
+        """Return the pass over the pictures that stand beside the images: those that lend, or the images blurred."""
+        images = self.lent if self.fill == "resample" else probe.stand_in("blur")
+        if images is None:
             raise ConfigError(f"{self.kind}: no picture has lent anything; call of_batch first")
-        (trace,) = probe.traces([other.to(probe.inputs)], self.needs())
-        return {one.layer: trace.raw[one.layer] for one in self.slices}
+        wanted = Needs(outputs=frozenset(one.layer for one in self.slices))
+        (trace,) = probe.traces([images.to(probe.inputs)], wanted)
+        return trace
 
     def _moot(self, probe: Probe, values: Mapping[str, Tensor]) -> Bool[Tensor, " m"]:
         """Say which slices are, for all images, just what would stand in their place."""
