@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Generator, Tensor
 
+from seewhy.contributions.by_gradient import contributed
 from seewhy.contributions.check import LEAST, check
 from seewhy.contributions.effects import Effects, effects, joined
 from seewhy.contributions.estimate import estimates, ranking, weights, within_errors
@@ -23,7 +24,7 @@ from seewhy.data.dataset import Dataset
 from seewhy.engine.session import Progress, Session
 from seewhy.errors import ConfigError
 
-By = Literal["ablation", "shapley"]
+By = Literal["ablation", "shapley", "contribution"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Plan:
     """How importance is measured.
 
     Args:
-        by: "ablation" takes each unit away alone; "shapley" takes them away one after the other, in random orders.
+        by: "ablation" takes each unit away alone; "shapley" takes them away one after the other, in random orders; "contribution" is what
+            taking each channel of a layer away does to first order, by the gradient.
         samples: random orders for each picture, by Shapley; 20 for one picture, 2 for each of many if None.
         truncation: see `Shapley`.
         orders: random orders that the ranking is compared with.
@@ -56,10 +58,10 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.by not in get_args(By):
-            raise ConfigError(f"importance is measured by {' or '.join(map(repr, get_args(By)))}, got {self.by!r}")
-        if Allowance.of(self.budget).forwards is not None and self.by == "ablation":
+            raise ConfigError(f"importance is measured by {', '.join(map(repr, get_args(By)))}, got {self.by!r}")
+        if Allowance.of(self.budget).forwards is not None and self.by != "shapley":
             raise ConfigError(
-                "each unit is taken away once, so a number of answers is no budget for ablation; give a time such as '2m', or by='shapley'"
+                f"each unit is taken away once, so a number of answers is no budget for {self.by}; give a time such as '2m', or by='shapley'"
             )
 
     @property
@@ -139,6 +141,8 @@ def measured(study: Study, plan: Plan) -> Measured:
         if shapley:
             found, one = shapley_effects(questions.asked[0], questions.batch.places[0], _orders(plan, study), plan.seed)
             values.append(one)
+        elif plan.by == "contribution":
+            found = contributed(questions.asked[0], questions.batch.places)
         else:
             found = effects(questions.asked, questions.batch.places)
         parts.append(found)
