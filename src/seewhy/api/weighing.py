@@ -12,7 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from seewhy.api import ModelLike, TargetLike, as_model
+from seewhy.contributions.attributes import attributes_of
 from seewhy.contributions.bands import Bands, band_names
+from seewhy.contributions.blocks import Blocks
 from seewhy.contributions.foreground import foreground
 from seewhy.contributions.heads import Heads
 from seewhy.contributions.importance import Plan, importance_of
@@ -25,6 +27,7 @@ from seewhy.core.budget import Budget
 from seewhy.core.method import AUTO
 from seewhy.data.dataset import Dataset, dataset
 from seewhy.data.picture import sample
+from seewhy.data.table import Table, read_table
 from seewhy.engine.model import Fit, Model
 from seewhy.engine.session import Progress, Session
 from seewhy.errors import ConfigError, nearest
@@ -32,6 +35,7 @@ from seewhy.targets import as_target
 
 REPEATS = 5
 """Pictures that lend a band, one after the other."""
+ATTRIBUTES = "attributes"
 SIDE = 7
 """Boxes along each side of the grid."""
 COUNT = 40
@@ -49,6 +53,7 @@ class Wanted:
     masks: Any = None
     count: int | None = None
     repeats: int | None = None
+    gradients: bool = False
 
     def settings(self, fill: str, repeats: int = 1) -> dict[str, Any]:
         """Return what stands in the place of a unit, and how often another picture lends it."""
@@ -66,6 +71,8 @@ def importance(
     replace: str | None = None,
     layer: str | None = None,
     masks: str | Path | Tensor | None = None,
+    table: str | Path | None = None,
+    key: str | None = None,
     count: int | None = None,
     repeats: int | None = None,
     samples: int | None = None,
@@ -85,15 +92,23 @@ def importance(
     Args:
         model: a `seewhy.Model`, a network, or a name for `seewhy.load_model`; the built-in network if None.
         data: one picture, a folder, a list of files, or ready inputs with labels: (inputs (n, c, h, w), labels (n,)). The class of a picture is
-            told from the name of its folder or file.
+            told from the name of its folder or file; a tensor alone has no labels.
         of: "regions" (boxes of a grid) or "superpixels" (one photo only) of the picture, "foreground", "bands" (channels of the input);
-            "channels" of a layer, "heads" of attention.
-        by: "ablation" takes each unit away alone; "shapley" is its mean part over the orders in which all could go.
+            "channels" of a layer, "heads" of attention, "layers" (blocks of the network).
+        by: "ablation" takes each unit away alone; "shapley" is its mean part over the orders in which all could go; "contribution", for
+            channels, is what taking one away does to first order: gradient times activation, summed over positions.
         target: what is asked of the network's answer; None is the class that the label names, the predicted one where no label is known.
         replace: what stands where a unit was: "mean", "resample" (another picture's), "blur"; on request "zero", "black", "white", "noise".
-            By default bands are resampled, parts of the picture blurred, channels and heads held at their mean over the data.
-        layer: where channels are; the layer that methods look at if None.
+            By default bands are resampled, parts of the picture blurred, channels and heads held at their mean over the data (for a single photo
+            at what they are for the blurred photo); by contribution they are set to zero. Layers are left out ("bypass") where they add to
+            what they are given, else held at their "mean".
+        layer: where channels are; the layer that methods look at if None. For heads, the block that they are in. For layers, which ones are to
+            count, separated by commas; the network's blocks if None.
         masks: for "foreground": a folder with a mask for each picture, of the same name, in which the object is not black; or a tensor (n, h, w).
+        table: for "attributes": a CSV file with a line for each picture, one column with its file name, the others what is known of it. They are
+            shuffled to see what a model of the loss loses by it; see `seewhy.contributions.attributes.attributes`. Takes target and seed
+            of the other settings.
+        key: the column of the table with the file names; found by itself if None.
         count: regions along each side (7), or about how many superpixels (40).
         repeats: with "resample": how many other pictures take turns (bands 5, else 1).
         samples: with "shapley": random orders for each picture, even; 20 for one picture, 2 for each of many.
@@ -123,6 +138,10 @@ def importance(
     stated = stated if fit is None else dataclasses.replace(stated, fit=fit)
     session = Session(stated, device=device, seed=seed, rows=ROWS)
     pictures = _pictures(data, stated)
+    asked = None if target is None else as_target(target)
+    wanted = Wanted(replace, layer, masks, count, repeats, by == "contribution")
+    if of == ATTRIBUTES or table is not None or key is not None:
+        return attributes_of(session, pictures, _table(of, table, wanted, by), asked, key=key, seed=seed)
     plan = Plan(
         by=by,  # type: ignore[arg-type]  # checked there
         samples=samples,
@@ -134,10 +153,23 @@ def importance(
         budget=budget,
         seed=seed,
     )
-    units = units_of(of, session, pictures, Wanted(replace, layer, masks, count, repeats))
-    return importance_of(
-        session, pictures, units, None if target is None else as_target(target), plan, progress=progress
-    )
+    units = units_of(of, session, pictures, wanted)
+    return importance_of(session, pictures, units, asked, plan, progress=progress)
+
+
+def _table(of: str, table: str | Path | None, wanted: Wanted, by: str) -> Table:
+    """Return the table of attributes; raise `ConfigError` for settings that do not go with it."""
+    if of != ATTRIBUTES:
+        raise ConfigError(f"table and key are settings of {ATTRIBUTES}, not of {of}; leave them out")
+    if table is None:
+        raise ConfigError(
+            "attributes take table=: a CSV file with one column of file names, and others with what is known of the pictures"
+        )
+    if wanted != Wanted() or by != "ablation":
+        raise ConfigError(
+            "attributes are columns of a table, which are shuffled; by, replace, layer, masks, count and repeats are for other kinds"
+        )
+    return read_table(table)
 
 
 def units_of(of: str, session: Session, data: Dataset, wanted: Wanted) -> Units:
@@ -149,7 +181,8 @@ def units_of(of: str, session: Session, data: Dataset, wanted: Wanted) -> Units:
     if of not in KINDS:
         near = nearest(of, list(KINDS))
         raise ConfigError(
-            f"importance of {of!r} is not known; there is {', '.join(KINDS)}" + (f" (nearest: {near})" if near else "")
+            f"importance of {of!r} is not known; there is {', '.join((*KINDS, ATTRIBUTES))}"
+            + (f" (nearest: {near})" if near else "")
         )
     for name, kinds in _SETTINGS.items():
         if getattr(wanted, name) is not None and of not in kinds:
@@ -182,11 +215,17 @@ def _bands(session: Session, data: Dataset, wanted: Wanted) -> Units:
 
 
 def _channels(session: Session, data: Dataset, wanted: Wanted) -> Units:
-    return Channels(at=wanted.layer or AUTO, **wanted.settings("auto"))
+    fill = "zero" if wanted.gradients else "auto"
+    return Channels(at=wanted.layer or AUTO, gradients=wanted.gradients, **wanted.settings(fill))
 
 
 def _heads(session: Session, data: Dataset, wanted: Wanted) -> Units:
     return Heads(within=(wanted.layer,) if wanted.layer else (), **wanted.settings("auto"))
+
+
+def _layers(session: Session, data: Dataset, wanted: Wanted) -> Units:
+    named = tuple(name.strip() for name in (wanted.layer or "").split(",") if name.strip())
+    return Blocks(named=named, how=wanted.replace or "auto")  # type: ignore[arg-type]  # checked there
 
 
 def _first(session: Session, data: Dataset) -> Tensor:
@@ -195,11 +234,12 @@ def _first(session: Session, data: Dataset) -> Tensor:
 
 
 def _pictures(data: Any, model: Model) -> Dataset:
-    """Return a data set; a single picture in memory is one of its own."""
+    """Return a data set; pictures and inputs in memory are one too, without labels."""
     if isinstance(data, (Image.Image, np.ndarray)) or (isinstance(data, Tensor) and data.dim() == 3):
         made = sample(data, model)
         return Dataset((made.name,), (None,), ready=(made,))
-    return dataset(data, model)
+    unlabelled = isinstance(data, Tensor) and data.dim() > 3
+    return dataset((data, torch.full((len(data),), -1)) if unlabelled else data, model)
 
 
 KINDS: Mapping[str, Callable[[Session, Dataset, Wanted], Units]] = {
@@ -209,11 +249,12 @@ KINDS: Mapping[str, Callable[[Session, Dataset, Wanted], Units]] = {
     "bands": _bands,
     "channels": _channels,
     "heads": _heads,
+    "layers": _layers,
 }
 """How the units of each kind are made."""
 
 _SETTINGS = {
-    "layer": ("channels", "heads"),
+    "layer": ("channels", "heads", "layers"),
     "masks": ("foreground",),
     "count": ("regions", "superpixels"),
 }
