@@ -89,7 +89,7 @@ class Superpixels(Parts):
     def names(self) -> tuple[str, ...]:
         """A number from 1, in reading order, and where in the picture the middle of the segment is."""
         height, width = self.segments.shape
-        middles = centroids(self.segments.tensor().long()) / torch.tensor([height, width])
+        middles = (centroids(self.segments.tensor().long()) + 0.5) / torch.tensor([height, width])
         return tuple(f"superpixel {number + 1}, {where(middle)}" for number, middle in enumerate(middles))
 
     def pixels(self, size: tuple[int, ...]) -> Int[Tensor, "h w"]:

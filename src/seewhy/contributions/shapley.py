@@ -165,8 +165,9 @@ class _Walks:
         added = [drop[:, order.argsort()] for drop, order in zip(drops, walks, strict=False)]
         pairs = (torch.stack(added[::2]) + torch.stack(added[1::2])) / 2  # (pairs, 2, m)
         mean = pairs.mean(dim=0)
-        spread = pairs.std(dim=0) / len(pairs) ** 0.5
-        error = spread if len(pairs) > 1 else torch.full_like(mean, torch.inf)
+        error = torch.full_like(mean, torch.inf)
+        if len(pairs) > 1:
+            error = pairs.std(dim=0) / len(pairs) ** 0.5
         return Values(mean[0], mean[1], error, fall, end.kept[0], len(drops))
 
 
