@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from seewhy.api import Session, explain, load, method, methods
     from seewhy.api.activating import activations
     from seewhy.api.units import unit
+    from seewhy.api.searching import examples
     from seewhy.api.visualizing import accentuate, caricature, invert, visualize
     from seewhy.api.weighing import importance
     from seewhy.core.cost import Cost
@@ -56,6 +57,7 @@ _HOMES = {
     "accentuate": "seewhy.api.visualizing",
     "activations": "seewhy.api.activating",
     "caricature": "seewhy.api.visualizing",
+    "examples": "seewhy.api.searching",
     "explain": "seewhy.api",
     "importance": "seewhy.api.weighing",
     "invert": "seewhy.api.visualizing",
@@ -90,6 +92,7 @@ __all__ = [
     "accentuate",
     "activations",
     "caricature",
+    "examples",
     "explain",
     "importance",
     "invert",

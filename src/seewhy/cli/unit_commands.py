@@ -332,5 +332,78 @@ def visualize(
     )
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (activations, importance, unit, visualize)
+def examples(
+    pictures: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER…", help="Folders of pictures, or pictures.", show_default=False)
+    ],
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Layer to look into, may be repeated: see `seewhy layers`; found by itself by default.",
+            show_default=False,
+        ),
+    ] = None,
+    channel: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="C",
+            help="Channel to show, may be repeated; 12 spread over the layer by default. All are searched and stored.",
+            show_default=False,
+        ),
+    ] = None,
+    model: ModelName = "efficientnet-lite0",
+    top: Annotated[int, typer.Option(min=1, max=100, help="Pictures at either end of each channel.")] = 9,
+    rungs: Annotated[int, typer.Option(min=1, max=100, help="Pictures across the quantiles between.")] = 9,
+    sample: Annotated[int, typer.Option(min=1, help="Pictures in the random sample for the quantiles.")] = 256,
+    keep_duplicates: Annotated[
+        bool, typer.Option("--keep-duplicates", help="Keep pictures that are nearly the same as an earlier one.")
+    ] = False,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where the search is put away, so that one that was killed goes on; OUT/cache by default.",
+            show_default=False,
+        ),
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Put nothing away.")] = False,
+    out: Out = Path(),
+    fit: FitName = None,
+    checkpoint: Checkpoint = None,
+    as_json: AsJson = False,
+    force: Force = False,
+    seed: Seed = 0,
+    device: Device = None,
+) -> None:
+    """Find the pictures that each channel of a layer likes best and least, in one pass over a folder.
+
+    Writes for each layer FOLDER.LAYER.examples.png (the sheet) and .html (the page to read), and for all FOLDER.examples.json (every number) and .npz.
+    Exit codes: 0 all done, 2 wrong use, 3 some pictures could not be used, 130 interrupted; the same command then goes on.
+    """
+    from seewhy.cli.searching import Order, run
+
+    run(
+        Order(
+            pictures=pictures,
+            model=model,
+            checkpoint=checkpoint,
+            layers=layer,
+            channels=channel,
+            top=top,
+            rungs=rungs,
+            sample=sample,
+            distinct=not keep_duplicates,
+            cache=cache,
+            cached=not no_cache,
+            out=out,
+            fit=fit,
+            as_json=as_json,
+            force=force,
+            seed=seed,
+            device=device,
+        )
+    )
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (activations, examples, importance, unit, visualize)
 """In the order in which `seewhy --help` lists them."""

@@ -113,7 +113,14 @@ class Dataset:
         )
 
     def batches(
-        self, model: Model, rows: int, fit: Fit | None = None, begin: int = 0, *, marks: bool = False, light: bool = False
+        self,
+        model: Model,
+        rows: int,
+        fit: Fit | None = None,
+        begin: int = 0,
+        *,
+        marks: bool = False,
+        light: bool = False,
     ) -> Iterator[Batch]:
         """Yield the pictures from number `begin` on, so many at a time; a broken one is left out and written down.
 

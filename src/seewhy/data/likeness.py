@@ -69,8 +69,10 @@ class Likeness:
 def _apart(known: UInt8[np.ndarray, "n 28"], wanted: UInt8[np.ndarray, " 28"]) -> Float[np.ndarray, " n"]:
     """Return the bits that are set in one of two signatures alone, as a share of those that are set in either, counted twice where in both."""
     alone, both = _bits(known ^ wanted), _bits(known) + _bits(wanted[None])
-    return alone / np.maximum(both, 1)
+    shares: np.ndarray = alone / np.maximum(both, 1)
+    return shares
 
 
 def _bits(packed: UInt8[np.ndarray, "n 28"]) -> Int[np.ndarray, " n"]:
-    return np.bitwise_count(packed).sum(axis=1, dtype=np.int64)
+    counts: np.ndarray = np.bitwise_count(packed).sum(axis=1, dtype=np.int64)
+    return counts

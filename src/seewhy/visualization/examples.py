@@ -1,170 +1,32 @@
 """Natural pictures that the channels of some layers like best and least, and a sample of everything between: the result of a search."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import asdict, dataclass, field
+from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
-from jaxtyping import Float, Int
 from PIL import Image
 
+from seewhy import render
 from seewhy.core.sample import Geometry, Sample
-from seewhy.errors import ConfigError, LayerError, nearest
+from seewhy.errors import ConfigError, DataError, LayerError, nearest
 from seewhy.render.bar import figures
 from seewhy.render.strips import Group, Strip, fitted, strips
 from seewhy.visualization.patches import Patch, View, ready_picture, unchanged_picture
+from seewhy.visualization.ranked import NOBODY, ChannelExamples, Example, LayerExamples, Part, Ranked, Source
 
-NOBODY = -1
-"""Stands for no picture, and for no position."""
+__all__ = ["ChannelExamples", "Example", "Examples", "LayerExamples", "Part", "Ranked", "Source"]
 
-
-@dataclass(frozen=True)
-class Example:
-    """A picture, and what a channel gives for it.
-
-    Attributes:
-        name: of the picture.
-        picture: its number in the data set.
-        value: the channel's largest value over all positions; among the bottom ones its smallest.
-        position: where on the layer's grid, (row, column); None for a layer without spatial axes.
-        quantile: the share of the pictures that the channel gives no more than this, from 0 to 1; None among the bottom ones, whose
-            value is not the largest but the smallest of the picture.
-        label: index of the picture's class, where its folder or file tells.
-    """
-
-    name: str
-    picture: int
-    value: float
-    position: tuple[int, ...] | None = None
-    quantile: float | None = None
-    label: int | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Ranked:
-    """For each of m channels k pictures in order; places that nobody takes hold NaN and -1.
-
-    Attributes:
-        values: what the channel gives for the picture.
-        pictures: number of the picture in the data set.
-        positions: number of the position on the layer's grid, counted row by row; -1 where the layer has no grid.
-    """
-
-    values: Float[np.ndarray, "m k"]
-    pictures: Int[np.ndarray, "m k"]
-    positions: Int[np.ndarray, "m k"]
-
-
-@dataclass(frozen=True, eq=False)
-class LayerExamples:
-    """What was found for all channels of one layer.
-
-    Attributes:
-        layer: its name.
-        grid: (h, w) of its positions; () where it has no spatial axes.
-        reach: half the side, in pixels of the input, of the square around a position that holds most of the gradient of a unit there: its
-            effective receptive field; None where that is the whole picture.
-        top: the pictures on which the channel's largest value is largest, the best first; of equal ones the earlier picture.
-        bottom: the pictures on which the channel's smallest value is smallest, the smallest first.
-        strip: one picture of each stratum of a random sample of the pictures, by the channel's largest value, the lowest first.
-        sampled: the largest value of each channel on each picture of that sample (s, m), in the order of the data set.
-    """
-
-    layer: str
-    grid: tuple[int, ...]
-    reach: float | None
-    top: Ranked
-    bottom: Ranked
-    strip: Ranked
-    sampled: Float[np.ndarray, "s m"]
-
-    @property
-    def channels(self) -> int:
-        """How many channels the layer has."""
-        return len(self.top.values)
-
-    @cached_property
-    def constant(self) -> Float[np.ndarray, " m"]:
-        """The one value of a channel that gives the same at every position of every picture; NaN for all others."""
-        highest, lowest = self.top.values[:, 0], self.bottom.values[:, 0]
-        return np.where(highest == lowest, highest, np.nan)
-
-
-@dataclass(frozen=True, eq=False)
-class ChannelExamples:
-    """What was found for one channel.
-
-    Attributes:
-        layer, channel: which.
-        top: the best first.
-        bottom: the lowest first.
-        strip: from the lowest quantile to the highest.
-        constant: the one value that the channel has everywhere; None for a channel that lives.
-        sampled: its largest value on each picture of a random sample, ascending.
-    """
-
-    layer: str
-    channel: int
-    top: tuple[Example, ...]
-    bottom: tuple[Example, ...]
-    strip: tuple[Example, ...]
-    constant: float | None
-    sampled: Float[np.ndarray, " s"]
-
-    def parts(self) -> tuple["Part", ...]:
-        """Return the three rows that people look at, with a sentence in place of one that says nothing."""
-        lowest = [example.value for example in self.bottom]
-        equal = len(lowest) > 1 and lowest[0] == lowest[-1]
-        instead = f"{len(lowest)} pictures or more have the same least value, {figures(lowest[0])}: there is no order among them"
-        return (
-            Part("strongest", self.top),
-            Part("across all pictures, weak to strong", self.strip),
-            Part("lowest", self.bottom, instead if equal else ""),
-        )
-
-    @property
-    def remark(self) -> str:
-        """What a reader must know about the strongest; empty where there is nothing."""
-        if len(self.top) > 1 and self.top[0].value == self.top[-1].value:
-            return f"at least {len(self.top)} pictures reach the same largest value, {figures(self.top[0].value)}; shown are the first"
-        if self.top and self.top[0].value <= 0:
-            return "never above 0 on any of the pictures"
-        return ""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A row of examples.
-
-    Attributes:
-        name: which.
-        examples: in order.
-        instead: what is said in place of pictures that would say nothing.
-    """
-
-    name: str
-    examples: tuple[Example, ...]
-    instead: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """A picture that is an example of some channel.
-
-    Attributes:
-        name: for people.
-        path: its file; None where the data was in memory.
-        digest: of the content of the file, so that a picture that has changed since is not taken for it.
-        label: index of its class, if known.
-    """
-
-    name: str
-    path: str | None
-    digest: str
-    label: int | None = None
+FORMAT = 1
+"""Version of the file that `save` writes."""
+MOST_BYTES = 1 << 31
+"""A file that claims to hold more than this is not unpacked."""
+_ENDS = ("top", "bottom", "strip")
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,7 +80,9 @@ class Examples:
         if not 0 <= channel < found.channels:
             raise ConfigError(f"layer {found.layer!r} has channels 0 to {found.channels - 1}, got {channel}")
         constant = float(found.constant[channel])
-        top = self._listed(found.top, channel, found.grid, [1 - rank / self.seen for rank in range(found.top.values.shape[1])])
+        top = self._listed(
+            found.top, channel, found.grid, [1 - rank / self.seen for rank in range(found.top.values.shape[1])]
+        )
         rungs = found.strip.values.shape[1]
         strip = self._listed(found.strip, channel, found.grid, [(rung + 0.5) / rungs for rung in range(rungs)])
         return ChannelExamples(
@@ -244,6 +108,14 @@ class Examples:
             share = None if quantiles is None else float(quantiles[rank])
             made.append(Example(source.name, int(picture), float(value), where, share, source.label))
         return tuple(made)
+
+    def sees(self, layer: str | None = None) -> str:
+        """Return in words how much of the picture a unit of a layer looks at."""
+        found, side = self.layer(layer), min(self.view.size[-2:])
+        if found.reach is None:
+            return "the whole picture"
+        across = f"about {2 * found.reach:.0f} pixels of the input across"
+        return across if 2 * found.reach < side else f"most of the picture (half a side of {found.reach:.0f} pixels)"
 
     def patch(self, layer: str | None, example: Example) -> Patch:
         """Return the part of the network's input that a unit at the example's position sees: its effective receptive field."""
@@ -291,9 +163,9 @@ class Examples:
         """
         found = self.layer(layer)
         groups = [self._group(self.of(found.layer, channel), side) for channel in channels]
-        sees = "the whole picture" if found.reach is None else f"{2 * found.reach:.0f} pixels of the input across"
         notes = (
-            f"each crop is what a unit of the layer sees around its position, {sees}; {self.seen} different pictures were searched",
+            f"each crop is what a unit of the layer sees around its position: {self.sees(found.layer)}",
+            f"{self.seen} different pictures were searched",
         )
         return strips(groups, cell=side, title=f"{found.layer}: natural examples", notes=notes)
 
@@ -314,3 +186,116 @@ class Examples:
         shown = Geometry((height, width), (0, 0, height, width), (height, width)) if ready else None
         geometry = shown or self.view.geometry((picture.height, picture.width))
         return picture.crop(self.patch(layer, example).in_source(geometry))
+
+    def numbers(self) -> dict[str, Any]:
+        """Return everything as plain values, ready for JSON; a place that nobody takes is null."""
+        return self._about() | {"layers": [_plain(found) for found in self.layers.values()]}
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write everything to an `.npz` file, or as numbers to a `.json` file; pictures are not in it, but found again by name and content.
+
+        Raises:
+            DataError: another ending, a file that exists (unless `force`), a place that cannot be written.
+        """
+        path = Path(path)
+        if path.suffix == ".json":
+            return render.write_bytes(path, json.dumps(self.numbers(), allow_nan=False).encode(), force=force)
+        if path.suffix != ".npz":
+            raise DataError(
+                f"{path.name}: examples are written as .npz (all of it) or .json, not {path.suffix or 'without an ending'}"
+            )
+        buffer = BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **self._arrays())
+        return render.write_bytes(path, buffer.getvalue(), force=force)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Examples":
+        """Read what `save` wrote to an `.npz` file; nothing in the file is executed.
+
+        Raises:
+            DataError: no such file, or none of ours.
+        """
+        try:
+            with ZipFile(path) as parts:
+                if sum(part.file_size for part in parts.infolist()) > MOST_BYTES:
+                    raise ValueError("it is too large")
+            with np.load(path, allow_pickle=False) as arrays:
+                about = json.loads(arrays["about"].tobytes())
+                if about["format"] != FORMAT:
+                    raise ValueError(f"written in format {about['format']}, this version reads {FORMAT}")
+                layers = {
+                    str(fact["layer"]): _layer(arrays, number, fact) for number, fact in enumerate(about["layers"])
+                }
+        except FileNotFoundError:
+            raise DataError(f"{path}: no such file") from None
+        except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile) as error:
+            raise DataError(f"{path}: no examples saved by seewhy ({error})") from error
+        sources = {int(number): Source(**fact) for number, fact in about["sources"].items()}
+        return cls(
+            layers,
+            sources,
+            View.from_plain(about["view"]),
+            about["seen"],
+            about["broken"],
+            about["duplicates"],
+            about["provenance"],
+        )
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "seen": self.seen,
+            "view": asdict(self.view),
+            "sources": {str(number): asdict(source) for number, source in self.sources.items()},
+            "broken": dict(self.broken),
+            "duplicates": dict(self.duplicates),
+            "provenance": dict(self.about),
+        }
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        facts = [{"layer": one.layer, "grid": list(one.grid), "reach": one.reach} for one in self.layers.values()]
+        arrays = {"about": np.frombuffer(json.dumps(self._about() | {"layers": facts}).encode(), np.uint8)}
+        for number, found in enumerate(self.layers.values()):
+            arrays[f"{number}.sampled"] = found.sampled
+            for end in _ENDS:
+                ranked: Ranked = getattr(found, end)
+                arrays |= {f"{number}.{end}.{name}": value for name, value in vars(ranked).items()}
+        return arrays
+
+
+def _layer(arrays: Mapping[str, np.ndarray], number: int, fact: Mapping[str, Any]) -> LayerExamples:
+    """Rebuild one layer of a saved result; raise `ValueError` where its arrays do not fit each other."""
+    sampled = arrays[f"{number}.sampled"]
+    ends: list[Ranked] = []
+    for end in _ENDS:
+        ranked = Ranked(*(arrays[f"{number}.{end}.{name}"] for name in ("values", "pictures", "positions")))
+        shapes = {ranked.values.shape, ranked.pictures.shape, ranked.positions.shape}
+        if len(shapes) > 1 or ranked.values.ndim != 2 or len(ranked.values) != sampled.shape[1]:
+            raise ValueError(f"arrays of layer {fact['layer']!r} do not fit each other")
+        ends.append(ranked)
+    reach = None if fact["reach"] is None else float(fact["reach"])
+    top, bottom, strip = ends
+    return LayerExamples(str(fact["layer"]), tuple(map(int, fact["grid"])), reach, top, bottom, strip, sampled)
+
+
+def _plain(found: LayerExamples) -> dict[str, Any]:
+    """Return one layer as plain values."""
+    ends: dict[str, Any] = {}
+    for end in _ENDS:
+        ranked: Ranked = getattr(found, end)
+        taken = ranked.pictures != NOBODY
+        ends[end] = {
+            "values": _listed(ranked.values, taken),
+            "pictures": _listed(ranked.pictures, taken),
+            "positions": _listed(ranked.positions, ranked.positions != NOBODY),
+        }
+    constant = [None if value != value else float(value) for value in found.constant]  # noqa: PLR0124 (NaN is not itself)
+    return {"layer": found.layer, "grid": list(found.grid), "reach": found.reach, "constant": constant, **ends}
+
+
+def _listed(array: np.ndarray, taken: np.ndarray) -> list[list[float | None]]:
+    """Return an array as lists, with None where nobody is."""
+    return [
+        [value if here else None for value, here in zip(values, row, strict=True)]
+        for values, row in zip(array.tolist(), taken.tolist(), strict=True)
+    ]

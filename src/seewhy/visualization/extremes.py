@@ -24,7 +24,9 @@ class Activations:
 
     def __init__(self, activation: Float[Tensor, "b c *spatial"]) -> None:
         self.channels, self.spatial = activation.shape[1], tuple(activation.shape[2:])
-        self._last = activation.dim() > 2 and activation.stride(1) == 1  # channels lie together: looked at without a copy
+        self._last = (
+            activation.dim() > 2 and activation.stride(1) == 1
+        )  # channels lie together: looked at without a copy
         self._flat = activation.movedim(1, -1).flatten(1, -2) if self._last else activation.flatten(2)
 
     @cached_property
@@ -186,7 +188,9 @@ class LayerSearch:
         for name, before in self.tensors().items():
             found = tensors[name]
             if found.dtype != before.dtype or found.shape[1:] != before.shape[1:]:
-                raise ValueError(f"{name} has {found.dtype} {tuple(found.shape)}, wanted {before.dtype} {tuple(before.shape)}")
+                raise ValueError(
+                    f"{name} has {found.dtype} {tuple(found.shape)}, wanted {before.dtype} {tuple(before.shape)}"
+                )
         self.sampled.values, self.sampled.positions = tensors["sampled.values"], tensors["sampled.positions"]
         for end, leaders in (("top", self.top), ("bottom", self.bottom)):
             leaders.values, leaders.pictures = tensors[f"{end}.values"], tensors[f"{end}.pictures"]

@@ -1,7 +1,9 @@
 """From a position on a layer's grid to the part of a photo that a unit there sees."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 from PIL import Image
@@ -39,6 +41,18 @@ class View:
         known = model.mean is not None and model.std is not None
         mean, std = (per_channel(model.mean or 0.0), per_channel(model.std or 1.0)) if known else ((), ())
         return cls(size, fit or model.fit, model.crop, model.crop_first, mean, std, model.channels)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "View":
+        """Read back what `dataclasses.asdict` gave and JSON carried; raise `DataError` where it is no such thing."""
+        try:
+            size, mean, std = (tuple(plain[name]) for name in ("size", "mean", "std"))
+            if plain["fit"] not in get_args(Fit):
+                raise ValueError(f"fit {plain['fit']!r}")
+            fit, crop = plain["fit"], float(plain["crop"])
+            return cls(size, fit, crop, bool(plain["crop_first"]), mean, std, str(plain["channels"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"no view of pictures: {error}") from error
 
     def geometry(self, source: tuple[int, int]) -> Geometry:
         """Return which window of a source (h, w) the input shows."""

@@ -19,6 +19,7 @@ def effective_reach(
     network: Network,
     layer: str,
     inputs: Float[Tensor, "n c *spatial"],
+    *,
     channels: Int[Tensor, " n"],
     positions: Int[Tensor, " n"],
     grid: tuple[int, ...],
@@ -75,9 +76,7 @@ def _gradient(
         return made.trace(bound, last=True).gradient[INPUT].cpu()
 
 
-def _distances(
-    positions: Int[Tensor, " n"], grid: Sequence[int], size: tuple[int, int]
-) -> Float[Tensor, "n h w"]:
+def _distances(positions: Int[Tensor, " n"], grid: Sequence[int], size: tuple[int, int]) -> Float[Tensor, "n h w"]:
     """Return how far the centre of each pixel is from the centre of the unit's cell, along the farther axis."""
     (rows, columns), (height, width) = grid[-2:], size
     cell = positions.long() % (rows * columns)

@@ -22,9 +22,10 @@ from seewhy.engine.recording import layer_of
 from seewhy.engine.session import Session
 from seewhy.errors import ConfigError, DataError, LayerError
 from seewhy.visualization.cache import Shelf, key_of
-from seewhy.visualization.examples import Examples, LayerExamples, Ranked, Source
+from seewhy.visualization.examples import Examples
 from seewhy.visualization.extremes import Activations, strata
 from seewhy.visualization.patches import View
+from seewhy.visualization.ranked import LayerExamples, Ranked, Source
 from seewhy.visualization.receptive_field import effective_reach
 from seewhy.visualization.tally import Tally
 
@@ -69,7 +70,7 @@ class Search:
                 raise ConfigError(f"{name} is at least 1, got {getattr(self, name)}")
 
 
-def search(
+def search(  # noqa: PLR0917 (three say what is searched, three how)
     session: Session,
     data: Dataset,
     layers: Sequence[str],
@@ -196,6 +197,8 @@ class _Hunt:
         """Look at all pictures that the tally does not yet hold."""
         data, tally, how = self.data, self.tally, self.how
         saved = time.monotonic()
+        if progress is not None:
+            progress(tally.place, len(data))
         for batch in data.batches(self.session.model, how.rows, how.fit, tally.place, marks=True, light=True):
             self._look(batch)
             tally.place = batch.places[-1] + 1
@@ -246,7 +249,7 @@ class _Hunt:
         channels = alive[torch.linspace(0, len(alive) - 1, min(EYES, len(alive))).round().long()]
         inputs = torch.stack([self._input(int(picture)) for picture in drawn[rows[channels]]])
         positions = layer.sampled.positions[rows[channels], channels]
-        return effective_reach(self.network, name, inputs, channels, positions, layer.grid)
+        return effective_reach(self.network, name, inputs, channels=channels, positions=positions, grid=layer.grid)
 
     def _input(self, picture: int) -> Tensor:
         if self.data.ready is not None:
@@ -256,7 +259,12 @@ class _Hunt:
     def examples(self, reached: Mapping[str, float | None]) -> Examples:
         """Return what was found."""
         layers = {name: self._layer(name, reached[name]) for name in self.layers}
-        ids = {int(n) for found in layers.values() for part in (found.top, found.bottom, found.strip) for n in np.unique(part.pictures)}
+        ids = {
+            int(n)
+            for found in layers.values()
+            for part in (found.top, found.bottom, found.strip)
+            for n in np.unique(part.pictures)
+        }
         names = self.data.names
         return Examples(
             layers,
@@ -280,8 +288,8 @@ class _Hunt:
         rows = strata(sampled.values, self.how.rungs)
         pictures = torch.tensor(self.tally.draw.pictures).int()[rows]
         strip = _ranked(sampled.values.gather(0, rows), pictures, sampled.positions.gather(0, rows))
-        ends = (_ranked(end.sign * end.values, end.pictures, end.positions) for end in (layer.top, layer.bottom))
-        return LayerExamples(name, layer.grid, reach, *ends, strip, sampled.values.numpy())
+        top, bottom = (_ranked(end.sign * end.values, end.pictures, end.positions) for end in (layer.top, layer.bottom))
+        return LayerExamples(name, layer.grid, reach, top, bottom, strip, sampled.values.numpy())
 
 
 def _ranked(values: Tensor, pictures: Tensor, positions: Tensor) -> Ranked:

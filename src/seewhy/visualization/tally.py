@@ -123,4 +123,3 @@ class Tally:
 def ticket(digest: bytes, seed: int) -> int:
     """Return the number that decides whether a picture is in the random sample: drawn from its content alone."""
     return int.from_bytes(blake2b(digest, digest_size=8, key=seed.to_bytes(8, "big", signed=True)).digest(), "big")
-
