@@ -1,7 +1,7 @@
 """Columns of a table as attributes of pictures: numbers or levels, with what is missing as a level of its own."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -37,6 +37,10 @@ class Attribute:
     codes: Int[np.ndarray, " n"]
     numbers: Float[np.ndarray, " n"] | None = None
     note: str = ""
+
+    def of(self, rows: Int[np.ndarray, " r"]) -> "Attribute":
+        """Return the same for some of the pictures."""
+        return replace(self, codes=self.codes[rows], numbers=None if self.numbers is None else self.numbers[rows])
 
     @property
     def features(self) -> Float[np.ndarray, "n f"]:

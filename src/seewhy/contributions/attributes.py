@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import stats  # type: ignore[import-untyped]
 
 from seewhy.contributions.attribute import LEAST, Attribute, attribute
+from seewhy.contributions.attribute_check import check
 from seewhy.contributions.attribute_model import Fitted, fitted
 from seewhy.contributions.behaviour import Behaviour, behaviour_of
 from seewhy.contributions.ratios import Resampled
-from seewhy.contributions.table import Check, Curve, Estimate, Importance, Level, Weight
+from seewhy.contributions.table import Estimate, Importance, Level, Weight
 from seewhy.core.target import Target
 from seewhy.data.dataset import Dataset
 from seewhy.data.table import Joined, Table, join
@@ -28,8 +28,6 @@ PER_CLASS = 10
 
 REPEATS = 10
 DRAWS = 999
-ORDERS = 12
-POINTS = 12
 
 SHUFFLED = "the attribute of another picture"
 
@@ -162,8 +160,8 @@ class _Analysis:
             target=self.behaviour.target,
             unit="share of the variance",
             labels=self.behaviour.labels,
-            check=_checked(loss, rises, resampled, self._generator(3)) if len(self.known) > 1 else None,
-            notes=self._notes(loss, explained, classes, conditional=conditional),
+            check=check(loss, rises, self._halves(classes), self.seed) if len(self.known) > 1 else None,
+            notes=self._notes(loss, classes, conditional=conditional),
             broken=self.behaviour.broken,
             explained=explained,
         )
@@ -180,6 +178,16 @@ class _Analysis:
             return [Estimate(0.0, 0.0, 0.0)] * len(self.known), Estimate(0.0, 0.0, 0.0)
         model = fitted(score, self.known, classes, self.seed)
         return resampled.ratios(model.rises(REPEATS, self._generator(4)), model.variance), _explained(model, resampled)
+
+    def _halves(self, classes: Int[np.ndarray, " n"] | None) -> list[Float[np.ndarray, " m"]]:
+        """Return the weight of each attribute as each half of the pictures gives it, with models of its own."""
+        order = self._generator(5).permutation(len(self.behaviour.names))
+        found = []
+        for rows in (np.sort(order[::2]), np.sort(order[1::2])):
+            known = [one.of(rows) for one in self.known]
+            model = fitted(self.behaviour.loss[rows], known, None if classes is None else classes[rows], self.seed)
+            found.append(model.rises(REPEATS, self._generator(6)).mean(axis=0))
+        return found
 
     def _chances(self, strata: Int[np.ndarray, " n"]) -> tuple[list[float | None], bool]:
         """Return the corrected p-value of each attribute, and whether the other attributes were held fixed."""
@@ -211,10 +219,7 @@ class _Analysis:
         told = "" if chance is not None else "determined by the other attributes, so that it can't be tested"
         return "; ".join(part for part in (one.note, told) if part)
 
-    def _notes(
-        self, loss: Fitted, explained: dict[str, Estimate], classes: Int[np.ndarray, " n"] | None, *, conditional: bool
-    ) -> tuple[str, ...]:
-        beyond = explained["loss"]
+    def _notes(self, loss: Fitted, classes: Int[np.ndarray, " n"] | None, *, conditional: bool) -> tuple[str, ...]:
         notes = [
             f"model of the loss: {loss.words}",
             "the class of each picture is held fixed: attributes are shuffled among pictures of one class"
@@ -222,8 +227,6 @@ class _Analysis:
             else f"the class of each picture is not held fixed, as that takes two classes and {PER_CLASS} pictures of each on average; an attribute "
             "may stand for harder classes",
         ]
-        if beyond.low <= 0:
-            notes.append("together the attributes explain nothing of the loss that chance would not")
         if not conditional:
             notes.append(
                 "too many levels for so few pictures: each attribute is tested by itself, the others not held fixed"
@@ -246,66 +249,3 @@ def _basis(one: Attribute) -> Float[np.ndarray, "n f"]:
 def _explained(model: Fitted, resampled: Resampled) -> Estimate:
     """Return the share of the variance that the attributes explain beyond the class, or beyond the mean: cross-validated, so that it may be negative."""
     return resampled.ratios((model.base - model.whole())[:, None], model.variance)[0]
-
-
-def _checked(
-    model: Fitted, rises: Float[np.ndarray, "n m"], resampled: Resampled, generator: np.random.Generator
-) -> Check:
-    """Shuffle more and more attributes, in the order of the ranking and of chance: what is still explained?
-
-    The order of each fold comes from the pictures of the others, so that no picture judges the ranking that it made.
-    """
-    count = rises.shape[1]
-    removed = tuple(int(step) for step in np.unique(np.linspace(0, count, min(POINTS, count + 1)).round()))
-    outside = [np.setdiff1d(np.arange(len(rises)), fold.places) for fold in model.folds]
-    ranked = [np.argsort(-rises[places].mean(0), kind="stable").tolist() for places in outside]
-    chance = [[generator.permutation(count).tolist()] * len(model.folds) for _ in range(ORDERS)]
-    ours = _curve(model, ranked, removed, generator)
-    random = np.mean([_curve(model, orders, removed, generator) for orders in chance], axis=0)
-    curves = (
-        _told("this ranking", removed, ours, model, resampled),
-        _told("random order", removed, random, model, resampled),
-    )
-    gap = resampled.ratios(_area(removed, random - ours)[:, None], model.variance)[0]
-    first, second = (rises[half::2].mean(0) for half in (0, 1))
-    stability = float(stats.spearmanr(first, second).statistic) if count > 2 else None
-    return Check(curves, gap, stability, _verdict(gap, stability, count), "share of the loss explained")
-
-
-def _curve(
-    model: Fitted, orders: Sequence[Sequence[int]], removed: Sequence[int], generator: np.random.Generator
-) -> Float[np.ndarray, "n s"]:
-    """Return what is explained of each picture's squared distance from the mean, after each step."""
-    steps = [[tuple(order[:gone]) for order in orders] for gone in removed]
-    risen = (model.errors(steps, generator) - model.whole()[:, None]) / 2  # half, as in `Fitted.rises`
-    explained: Float[np.ndarray, "n s"] = (model.variance - model.whole())[:, None] - risen
-    return explained
-
-
-def _area(removed: Sequence[int], curve: Float[np.ndarray, "n s"]) -> Float[np.ndarray, " n"]:
-    """Return the mean height of a curve over the share of attributes that are gone."""
-    area: Float[np.ndarray, " n"] = np.trapezoid(curve, np.asarray(removed) / removed[-1], axis=1)
-    return area
-
-
-def _told(
-    order: str, removed: tuple[int, ...], curve: Float[np.ndarray, "n s"], model: Fitted, resampled: Resampled
-) -> Curve:
-    heights = resampled.ratios(curve, model.variance)
-    area = resampled.ratios(_area(removed, curve)[:, None], model.variance)[0]
-    return Curve(order, removed, tuple(heights), area)
-
-
-def _verdict(gap: Estimate, stability: float | None, count: int) -> str:
-    if gap.low > 0:
-        held = "The ranking holds: shuffling attributes in its order destroys the model's knowledge sooner than in random orders"
-    elif gap.high < 0:
-        held = "The ranking does not hold: random orders destroy the model's knowledge sooner"
-    else:
-        held = "The ranking is not proven: shuffling attributes in its order does no more than random orders do"
-    halves = (
-        ""
-        if stability is None or np.isnan(stability)
-        else f"; two halves of the pictures rank {count} attributes with a correlation of {stability:.2f}"
-    )
-    return held + halves + "."

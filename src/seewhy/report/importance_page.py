@@ -26,6 +26,13 @@ FIGURES = {
 }
 """Other numbers that a unit may have, and what the column is called."""
 
+WHOLE = {
+    "accuracy": "accuracy with nothing taken away",
+    "everything": "score with nothing taken away",
+    "nothing": "score with all units taken away",
+}
+"""Numbers about all units together."""
+
 
 def importance_page(
     found: Importance,
@@ -66,7 +73,7 @@ def importance_page(
             "table": per_class(found),
             "pairs": [(pair.first, pair.second, words.estimate_text(pair.score, found)) for pair in found.interactions],
             "reading": words.reading(found),
-            "whole": [(key, words.estimate_text(value, found)) for key, value in found.figures.items()],
+            "whole": [(WHOLE.get(key, key), words.figure_text(key, value)) for key, value in found.figures.items()],
         },
         numbers=numbers,
         cautions=_cautions(found),
@@ -127,7 +134,7 @@ def _row(found: Importance, weight: Weight, rank: int) -> dict[str, Any]:
         "note": weight.note,
         "p": words.chance(weight.p),
         "chance": weight.p,
-        "figures": {key: words.estimate_text(value, found) for key, value in weight.figures.items()},
+        "figures": {key: words.figure_text(key, value) for key, value in weight.figures.items()},
         "sort": {key: value.value for key, value in weight.figures.items()},
     }
 

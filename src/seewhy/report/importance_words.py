@@ -18,6 +18,10 @@ ONE = {
 MANY = ONE | {"foreground": "parts of the picture"}
 
 
+PLAIN = ("lift", "everything", "nothing")
+"""Other numbers of units that are no shares."""
+
+
 def plural(kind: str) -> str:
     """Return what units of a kind are called."""
     one = MANY.get(kind, kind)
@@ -73,11 +77,13 @@ def first_line(found: Importance) -> str:
     """Return which unit counts most, and how much."""
     first = found.weights[0]
     if found.kind == "attributes":
+        if found.explained["loss"].low <= 0:
+            return ""
         chance = "" if first.p is None else f", {chance_words(first.p)}"
-        return f"Most of it goes with {first.unit}: {signed_percent(first.loss.value)} of the variance of the loss{chance}."
+        return f"{_capital(first.unit)} counts most: {signed_percent(first.loss.value)} of the variance of the loss{chance}."
     towards = "falls" if first.score.value >= 0 else "rises"
     one = first.score if first.score.value >= 0 else Estimate(-first.score.value, -first.score.high, -first.score.low)
-    sure = "; that interval holds zero, as it does both" if one.high > one.low and one.low <= 0 else ""
+    sure = "; the interval holds zero, so that even the sign is not sure" if one.high > one.low and one.low <= 0 else ""
     mean = " on average" if found.pictures > 1 else ""
     return f"{_capital(first.unit)} counts most: without it the score {towards} by {figures(one.value)}{_unit(found)}{mean}{_interval(one)}{sure}."
 
@@ -116,8 +122,8 @@ def outcome(found: Importance) -> str:
 
 OUTCOMES = {
     "passes": "the ranking holds",
-    "unclear": "the ranking is not proven",
-    "fails": "the ranking does not hold",
+    "unclear": "the ranking is not shown to be true",
+    "fails": "the ranking is worse than chance",
 }
 
 
@@ -200,6 +206,12 @@ def _reading_attributes(found: Importance) -> tuple[tuple[str, str], ...]:
 def span(one: Estimate, say: Callable[[float], str] = figures) -> str:
     """Return an interval as "0.1 to 0.3"."""
     return f"{say(one.low)} to {say(one.high)}"
+
+
+def figure_text(key: str, one: Estimate) -> str:
+    """Return one of the other numbers of a unit: accuracy and shares in percent."""
+    say = figures if key in PLAIN else signed_percent
+    return say(one.value) + (f" ({span(one, say)})" if one.high > one.low else "")
 
 
 def estimate_text(one: Estimate, found: Importance) -> str:
