@@ -125,7 +125,8 @@ def unit(
     ground = Ground(session, layer, pictures_of, fit, progress)
     usual = usual_at(ground, place, wanted)
     how = Search(top=top, fit=fit, seed=seed)
-    found = search(session, pictures_of, [layer], how, None if cache is None else Path(cache), _counted(progress))
+    shelf = None if cache is None else Path(cache)
+    found = search(session, pictures_of, [layer], how, cache=shelf, progress=_counted(progress))
     made = study(ground, place, channel, usual, found, wanted=wanted, seed=seed)
     return Unit(card(session, made, named(data), command=command, cost=session.cost - begun, seed=seed))
 

@@ -1,7 +1,7 @@
 """Everything that is found out about one unit: pictures made for it, natural ones, what it does to the answer, and how far to trust that."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -18,10 +18,13 @@ from seewhy.evaluation.unit_effects import Effect, effect
 from seewhy.evaluation.unit_trust import Agreement, Trust, agreement, own_rank, path_similarity, reached, robustness
 from seewhy.targets import Channel
 from seewhy.visualization.examples import ChannelExamples, Examples
-from seewhy.visualization.maximize import Climb, as_input, maximize, picture_shape
+from seewhy.visualization.maximize import Climb, as_input, as_seen, maximize, picture_shape, view_size
+from seewhy.visualization.views import Views
 
 PATH = 10
 """Layers, at most, on the way to the unit that pictures are compared at."""
+FRESH = 1_000_003
+"""Added to the seed of the views that a picture is tried with: none of them is one that it was made with."""
 _TOP = 9
 
 
@@ -210,11 +213,11 @@ def _made(ground: Ground, place: Place, channel: int, wanted: Wanted, seed: int,
             notes.append(f"No picture could be made: {error}")
             return None
     pictures = torch.cat(images).cpu()
-    seen = seen_at(session, (*place.path, place.after), as_input(pictures, session.model))
+    seen = seen_at(session, (*place.path, place.after), as_seen(pictures, session.model, wanted.climb))
     rows = largest(seen[place.layer])
     order = rows[:, channel].argsort(descending=True, stable=True)
     best = pictures[order[0]]
-    views = replace(wanted.climb.views, count=wanted.views).of(best, Generator().manual_seed(seed + wanted.pictures))
+    views = moved_views(best, view_size(session.model, wanted.climb), wanted.views, seed)
     moved = largest(seen_at(session, (place.layer,), as_input(views, session.model))[place.layer])[:, channel]
     profiles, spots = _profiles(seen, place, channel)
     return Made(
@@ -226,6 +229,18 @@ def _made(ground: Ground, place: Place, channel: int, wanted: Wanted, seed: int,
         {name: values[order] for name, values in profiles.items()},
         {name: values[order] for name, values in spots.items()},
     )
+
+
+def moved_views(
+    picture: Float[Tensor, "c h w"], size: tuple[int, int], count: int, seed: int
+) -> Float[Tensor, "n c height width"]:
+    """Return random views of a picture, none of which it has climbed with: turned by up to 10 degrees, scaled by up to a tenth, shifted by up to a twentieth.
+
+    The movements are the same whatever the picture was made with, so that robustness can be compared between ways of making one.
+    """
+    shift = max(picture.shape[1:]) / 20
+    views = Views(count=count, turn=10.0, scale=0.1, shift=shift)
+    return views.of(picture, Generator().manual_seed(seed + FRESH), size)
 
 
 def _profiles(seen: Mapping[str, Tensor], place: Place, channel: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
