@@ -81,7 +81,7 @@ def test_the_sheet_shows_the_map_where_the_channel_is_active(tmp_path):
     pixels[:, :32] = (255, 0, 0)
     found = seewhy.activations(pixels, seewhy.Model(network, size=16, mean=0.0, std=1.0), "stem", channels=1)
     assert found.channels == (3,)
-    cell = np.asarray(found._cell(found.facts[0])[0]).astype(int)
+    cell = np.asarray(found._cell(found.photo_at(200), found.facts[0])[0]).astype(int)
     spread = cell.max(axis=-1) - cell.min(axis=-1)
     assert spread[:, :80].min() > 60  # coloured
     assert spread[:, 120:].max() < 6  # grey

@@ -36,11 +36,12 @@ def activations_page(found: Activations, command: str = "") -> str:
         command: makes the page again.
     """
     layer = found.layer
+    photo = found.photo_at(_LONG) if layer.spatial else None
     content = {
         "sentences": [kept(line) for line in found.sentences],
-        "overview": _overview(found) if layer.spatial else [],
-        "components": _components(found) if layer.spatial else [],
-        "tiles": [_tile(found, fact) for fact in found.facts] if layer.spatial else [],
+        "overview": _overview(found, photo) if photo else [],
+        "components": _components(found, photo) if photo else [],
+        "tiles": [_tile(found, photo, fact) for fact in found.facts] if photo else [],
         "bars": [] if layer.spatial else _bars(found.facts),
         "gradient": gradient(signed=layer.signed, limit=1.0),
         "signed": layer.signed,
@@ -67,19 +68,19 @@ def _end(found: Activations) -> str:
     return figures(found.limit(found.facts[0])) if found.facts else "0"
 
 
-def _overview(found: Activations) -> list[dict[str, str]]:
+def _overview(found: Activations, photo: Image.Image) -> list[dict[str, str]]:
     """Return the photo, the norm and the components as colours."""
     layer = found.layer
     norm = layer.norm()
     maps, components = layer.components()
-    painted = in_colours(layer.photo, np.stack([found.drawn(values, _LONG) for values in maps]), _LONG)
+    painted = in_colours(photo, np.stack([found.drawn(values, _LONG) for values in maps]), _LONG)
     shares = components.shares.tolist()
     low, high = figures(float(norm.min())), figures(float(norm.max()))
     return [
-        {"name": "Photo", "picture": photo_uri(layer.photo, _LONG, _QUALITY), "words": ""},
+        {"name": "Photo", "picture": photo_uri(photo, _LONG, _QUALITY), "words": ""},
         {
             "name": "Norm of all channels",
-            "picture": _webp(risen(layer.photo, found.drawn(norm, _LONG), _LONG)),
+            "picture": _webp(risen(photo, found.drawn(norm, _LONG), _LONG)),
             "words": f"The length of the vector at each position: clear {low}, strongest {high}.",
         },
         {
@@ -93,13 +94,13 @@ def _overview(found: Activations) -> list[dict[str, str]]:
     ]
 
 
-def _components(found: Activations) -> list[dict[str, str]]:
+def _components(found: Activations, photo: Image.Image) -> list[dict[str, str]]:
     """Return each component by itself, on a scale of its own."""
     maps, components = found.layer.components()
     return [
         {
             "name": f"Component {number}, {colour}",
-            "picture": _webp(_signed(found, values)),
+            "picture": _webp(_signed(found, photo, values)),
             "words": kept(f"{percent(share)} of the variance"),
         }
         for number, (colour, values, share) in enumerate(
@@ -108,15 +109,15 @@ def _components(found: Activations) -> list[dict[str, str]]:
     ]
 
 
-def _signed(found: Activations, values: Float[Tensor, "h w"]) -> Image.Image:
+def _signed(found: Activations, photo: Image.Image, values: Float[Tensor, "h w"]) -> Image.Image:
     limit = float(values.abs().max())
-    return over_photo(found.layer.photo, found.drawn(values, _LONG), signed=True, limit=limit, long=_LONG)
+    return over_photo(photo, found.drawn(values, _LONG), signed=True, limit=limit, long=_LONG)
 
 
-def _tile(found: Activations, fact: ChannelFacts) -> dict[str, Any]:
+def _tile(found: Activations, photo: Image.Image, fact: ChannelFacts) -> dict[str, Any]:
     layer = found.layer
     drawn = found.drawn(layer.maps[fact.index], _LONG)
-    picture = over_photo(layer.photo, drawn, signed=layer.signed, limit=found.limit(fact), long=_LONG)
+    picture = over_photo(photo, drawn, signed=layer.signed, limit=found.limit(fact), long=_LONG)
     y, x = layer.place_in_source(fact.place)
     return {
         "index": fact.index,

@@ -19,6 +19,7 @@ from seewhy.engine.session import Session
 from seewhy.errors import ConfigError, DataError
 from seewhy.render.bar import figures, percent
 from seewhy.render.contact import Cell
+from seewhy.render.scene import resized
 from seewhy.visualization.activation_cells import (
     fitted,
     in_colours,
@@ -65,7 +66,12 @@ class Activations:
     @cached_property
     def facts(self) -> tuple[ChannelFacts, ...]:
         """The numbers of each shown channel."""
-        return tuple(self.layer.facts(channel) for channel in self.channels)
+        return tuple(self.all_facts[channel] for channel in self.channels)
+
+    @cached_property
+    def all_facts(self) -> tuple[ChannelFacts, ...]:
+        """The numbers of each channel of the layer."""
+        return tuple(self.layer.facts(channel) for channel in range(len(self.layer.maps)))
 
     def limit(self, fact: ChannelFacts) -> float:
         """Return the magnitude at the end of a channel's scale."""
@@ -76,6 +82,10 @@ class Activations:
         width, height = fitted(self.layer.photo, long)
         return self.layer.in_source(values.float(), (height, width)).numpy()
 
+    def photo_at(self, long: int) -> Image.Image:
+        """Return the photo with its long side so many pixels; resized once, it is drawn under many maps."""
+        return resized(self.layer.photo, fitted(self.layer.photo, long))
+
     def sheet(self) -> Image.Image:
         """Draw the photo, the norm, three principal components as colours, and the shown channels over the photo.
 
@@ -83,7 +93,8 @@ class Activations:
         """
         if not self.layer.spatial:
             return self._bars()
-        cells = [*self._overview(), *(self._cell(fact) for fact in self.facts)]
+        photo = self.photo_at(_CELL)
+        cells = [*self._overview(photo), *(self._cell(photo, fact) for fact in self.facts)]
         limit = max((abs(fact.peak) for fact in self.facts), default=0.0)
         signed = self.layer.signed
         foot = (
@@ -91,8 +102,7 @@ class Activations:
             if self.scale == "own"
             else shared_scale(480, _TEXT, signed=signed, limit=limit)
         )
-        width, height = fitted(self.layer.photo, _CELL)
-        return render.contact(cells, cell=(width, height), title=self.title, notes=self.sentences, foot=foot)
+        return render.contact(cells, cell=photo.size, title=self.title, notes=self.sentences, foot=foot)
 
     @property
     def title(self) -> str:
@@ -117,8 +127,7 @@ class Activations:
         cut = "Hatched: not seen by the network." if layer.spatial and layer.partly_seen else ""
         return tuple(filter(None, (shown, f"{dead}." if silent else "", *(f"{note}." for note in layer.notes), cut)))
 
-    def _overview(self) -> list[Cell]:
-        photo = self.layer.photo
+    def _overview(self, photo: Image.Image) -> list[Cell]:
         norm = self.layer.norm()
         maps, found = self.layer.components()
         painted = np.stack([self.drawn(values, _CELL) for values in maps])
@@ -134,9 +143,9 @@ class Activations:
             ),
         ]
 
-    def _cell(self, fact: ChannelFacts) -> Cell:
+    def _cell(self, photo: Image.Image, fact: ChannelFacts) -> Cell:
         drawn = self.drawn(self.layer.maps[fact.index], _CELL)
-        picture = over_photo(self.layer.photo, drawn, signed=self.layer.signed, limit=self.limit(fact), long=_CELL)
+        picture = over_photo(photo, drawn, signed=self.layer.signed, limit=self.limit(fact), long=_CELL)
         return picture, [f"channel {fact.index}", *words(fact)]
 
     def _bars(self) -> Image.Image:
@@ -160,7 +169,7 @@ class Activations:
             "scale": self.scale,
             "dead": layer.dead,
             "notes": list(layer.notes),
-            "channels": [self._plain(layer.facts(channel)) for channel in range(len(layer.maps))],
+            "channels": [self._plain(fact) for fact in self.all_facts],
             "provenance": self.provenance,
         }
         if layer.spatial:

@@ -118,9 +118,7 @@ class LayerMaps:
             )
         values = self.maps[channel].flatten()
         at = int(values.abs().argmax())
-        place = (
-            tuple(int(n) for n in torch.unravel_index(torch.tensor(at), self.maps.shape[1:])) if self.spatial else ()
-        )
+        place = divmod(at, self.maps.shape[2]) if self.spatial else ()
         return ChannelFacts(
             index=channel,
             mean=float(values.mean()),
