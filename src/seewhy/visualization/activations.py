@@ -116,7 +116,11 @@ class Activations:
         what = "channels" if layer.spatial else "features"
         chosen = {
             "peak": f"the {len(self.channels)} of {count} {what} with the largest magnitude"
-            + (" anywhere in the photo, the strongest first" if layer.spatial else ", the largest first"),
+            + (
+                " anywhere in the photo, the strongest first, equal ones by their mean"
+                if layer.spatial
+                else ", the largest first"
+            ),
             "mean": f"the {len(self.channels)} of {count} {what} with the largest mean magnitude, the strongest first",
             "named": f"{len(self.channels)} of {count} {what}, as named",
         }[self.by]
