@@ -55,7 +55,7 @@ def _subtitle(found: Examples, one: LayerExamples, shown: int) -> str:
 def _sees(found: Examples, one: LayerExamples) -> str:
     if not one.grid:
         return "The layer has no positions; pictures are shown whole."
-    if one.reach is None:
+    if one.field is None:
         return "What moves a unit of this layer is spread over the whole picture, so pictures are shown whole."
     return (
         f"A unit of this layer looks at {found.sees(one.layer)}: 95 % of what moves it lies inside. Each crop is that part, around the place where "

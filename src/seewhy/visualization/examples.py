@@ -17,7 +17,7 @@ from seewhy.core.sample import Geometry, Sample
 from seewhy.errors import ConfigError, DataError, LayerError, nearest
 from seewhy.render.bar import figures
 from seewhy.render.strips import Group, Strip, fitted, strips
-from seewhy.visualization.patches import Patch, View, ready_picture, unchanged_picture
+from seewhy.visualization.patches import Field, Patch, View, ready_picture, unchanged_picture
 from seewhy.visualization.ranked import NOBODY, ChannelExamples, Example, LayerExamples, Part, Ranked, Source
 
 __all__ = ["ChannelExamples", "Example", "Examples", "LayerExamples", "Part", "Ranked", "Source"]
@@ -112,15 +112,19 @@ class Examples:
     def sees(self, layer: str | None = None) -> str:
         """Return in words how much of the picture a unit of a layer looks at."""
         found, side = self.layer(layer), min(self.view.size[-2:])
-        if found.reach is None:
+        if found.field is None:
             return "the whole picture"
-        across = f"about {2 * found.reach:.0f} pixels of the input across"
-        return across if 2 * found.reach < side else f"most of the picture (half a side of {found.reach:.0f} pixels)"
+        across = f"about {2 * found.field.reach:.0f} pixels of the input across"
+        return (
+            across
+            if 2 * found.field.reach < side
+            else f"most of the picture (half a side of {found.field.reach:.0f} pixels)"
+        )
 
     def patch(self, layer: str | None, example: Example) -> Patch:
         """Return the part of the network's input that a unit at the example's position sees: its effective receptive field."""
         found = self.layer(layer)
-        return Patch.around(example.position, found.grid, found.reach, self.view.size)
+        return Patch.around(example.position, found.grid, found.field, self.view.size)
 
     def picture(self, example: Example) -> Image.Image:
         """Return the whole source picture, upright; a view of the input where the data was in memory.
@@ -253,7 +257,10 @@ class Examples:
         }
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        facts = [{"layer": one.layer, "grid": list(one.grid), "reach": one.reach} for one in self.layers.values()]
+        facts = [
+            {"layer": one.layer, "grid": list(one.grid), "field": None if one.field is None else asdict(one.field)}
+            for one in self.layers.values()
+        ]
         arrays = {"about": np.frombuffer(json.dumps(self._about() | {"layers": facts}).encode(), np.uint8)}
         for number, found in enumerate(self.layers.values()):
             arrays[f"{number}.sampled"] = found.sampled
@@ -273,9 +280,14 @@ def _layer(arrays: Mapping[str, np.ndarray], number: int, fact: Mapping[str, Any
         if len(shapes) > 1 or ranked.values.ndim != 2 or len(ranked.values) != sampled.shape[1]:
             raise ValueError(f"arrays of layer {fact['layer']!r} do not fit each other")
         ends.append(ranked)
-    reach = None if fact["reach"] is None else float(fact["reach"])
+    field = fact["field"] and Field(float(fact["field"]["reach"]), _pair(fact["field"]["shift"]))
     top, bottom, strip = ends
-    return LayerExamples(str(fact["layer"]), tuple(map(int, fact["grid"])), reach, top, bottom, strip, sampled)
+    return LayerExamples(str(fact["layer"]), tuple(map(int, fact["grid"])), field, top, bottom, strip, sampled)
+
+
+def _pair(values: Sequence[Any]) -> tuple[float, float]:
+    down, across = values
+    return float(down), float(across)
 
 
 def _plain(found: LayerExamples) -> dict[str, Any]:
@@ -290,7 +302,13 @@ def _plain(found: LayerExamples) -> dict[str, Any]:
             "positions": _listed(ranked.positions, ranked.positions != NOBODY),
         }
     constant = [None if value != value else float(value) for value in found.constant]  # noqa: PLR0124 (NaN is not itself)
-    return {"layer": found.layer, "grid": list(found.grid), "reach": found.reach, "constant": constant, **ends}
+    return {
+        "layer": found.layer,
+        "grid": list(found.grid),
+        "field": found.field and asdict(found.field),
+        "constant": constant,
+        **ends,
+    }
 
 
 def _listed(array: np.ndarray, taken: np.ndarray) -> list[list[float | None]]:

@@ -24,10 +24,11 @@ class Activations:
 
     def __init__(self, activation: Float[Tensor, "b c *spatial"]) -> None:
         self.channels, self.spatial = activation.shape[1], tuple(activation.shape[2:])
-        self._last = (
-            activation.dim() > 2 and activation.stride(1) == 1
-        )  # channels lie together: looked at without a copy
-        self._flat = activation.movedim(1, -1).flatten(1, -2) if self._last else activation.flatten(2)
+        self._last = activation.dim() > 2 and activation.stride(1) == 1  # channels lie together: no copy is needed
+        if not self.spatial:
+            self._flat = activation
+        else:
+            self._flat = activation.movedim(1, -1).flatten(1, -2) if self._last else activation.flatten(2)
 
     @cached_property
     def largest(self) -> Float[Tensor, "b c"]:

@@ -63,6 +63,19 @@ class View:
 
 
 @dataclass(frozen=True)
+class Field:
+    """What moves a unit, as a square of the network's input.
+
+    Attributes:
+        reach: half its side, in pixels.
+        shift: how far its centre lies below, and to the right of, the centre of the unit's cell, in pixels.
+    """
+
+    reach: float
+    shift: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
 class Patch:
     """A rectangle of the network's input, in pixels, edges not centres: (top, left, bottom, right)."""
 
@@ -73,21 +86,21 @@ class Patch:
 
     @classmethod
     def around(
-        cls, position: tuple[int, ...] | None, grid: tuple[int, ...], reach: float | None, size: tuple[int, ...]
+        cls, position: tuple[int, ...] | None, grid: tuple[int, ...], field: Field | None, size: tuple[int, ...]
     ) -> "Patch":
-        """Return the square of half side `reach` around the centre of a cell, cut at the border; the whole input without one."""
+        """Return what a unit at a position of the grid sees, cut at the border; the whole input where it has no field."""
         height, width = size[-2:]
-        if position is None or reach is None:
+        if position is None or field is None:
             return cls(0.0, 0.0, float(height), float(width))
         down, across = (
-            (cell + 0.5) * pixels / cells
-            for cell, cells, pixels in zip(position[-2:], grid[-2:], (height, width), strict=True)
+            min(max((cell + 0.5) * pixels / cells + shift, 0.0), float(pixels))
+            for cell, cells, pixels, shift in zip(position[-2:], grid[-2:], (height, width), field.shift, strict=True)
         )
         return cls(
-            max(0.0, down - reach),
-            max(0.0, across - reach),
-            min(float(height), down + reach),
-            min(float(width), across + reach),
+            max(0.0, down - field.reach),
+            max(0.0, across - field.reach),
+            min(float(height), down + field.reach),
+            min(float(width), across + field.reach),
         )
 
     def in_source(self, geometry: Geometry) -> tuple[int, int, int, int]:

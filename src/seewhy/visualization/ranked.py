@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from seewhy.render.bar import figures
+from seewhy.visualization.patches import Field
 
 NOBODY = -1
 """Stands for no picture, and for no position."""
@@ -56,8 +57,8 @@ class LayerExamples:
     Attributes:
         layer: its name.
         grid: (h, w) of its positions; () where it has no spatial axes.
-        reach: half the side, in pixels of the input, of the square around a position that holds most of the gradient of a unit there: its
-            effective receptive field; None where that is the whole picture.
+        field: the square around a position that holds most of the gradient of a unit there: its effective receptive field; None where
+            that is the whole picture.
         top: the pictures on which the channel's largest value is largest, the best first; of equal ones the earlier picture.
         bottom: the pictures on which the channel's smallest value is smallest, the smallest first.
         strip: one picture of each stratum of a random sample of the pictures, by the channel's largest value, the lowest first.
@@ -66,7 +67,7 @@ class LayerExamples:
 
     layer: str
     grid: tuple[int, ...]
-    reach: float | None
+    field: Field | None
     top: Ranked
     bottom: Ranked
     strip: Ranked

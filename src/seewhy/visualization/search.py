@@ -24,9 +24,9 @@ from seewhy.errors import ConfigError, DataError, LayerError
 from seewhy.visualization.cache import Shelf, key_of
 from seewhy.visualization.examples import Examples
 from seewhy.visualization.extremes import Activations, strata
-from seewhy.visualization.patches import View
+from seewhy.visualization.patches import Field, View
 from seewhy.visualization.ranked import LayerExamples, Ranked, Source
-from seewhy.visualization.receptive_field import effective_reach
+from seewhy.visualization.receptive_field import effective_field
 from seewhy.visualization.tally import Tally
 
 Progress = Callable[[int, int], None]
@@ -103,13 +103,13 @@ def search(  # noqa: PLR0917 (three say what is searched, three how)
     network, probe = _watched(session, data, layers)
     tally = Tally(how.top, how.sample, distinct=how.distinct, seed=how.seed)
     shelf = None if cache is None else Shelf(cache, key_of(data, session.model, layers, _settings(how)))
-    reached = {} if shelf is None else _taken_up(tally, shelf, probe)
+    fields = {} if shelf is None else _taken_up(tally, shelf, probe)
     hunt = _Hunt(session, network, data, layers, how, tally, shelf, probe)
-    if tally.place < len(data) or not reached:
+    if tally.place < len(data) or not fields:
         hunt.run(progress)
-        reached = {name: hunt.reach(name) for name in layers}
-        hunt.put_away(reached)
-    return hunt.examples(reached)
+        fields = {name: hunt.field(name) for name in layers}
+        hunt.put_away(fields)
+    return hunt.examples(fields)
 
 
 def _checked(session: Session, layers: Sequence[str]) -> list[str]:
@@ -162,8 +162,8 @@ def _activations(network: Network, inputs: Tensor, layers: Sequence[str]) -> dic
     return found
 
 
-def _taken_up(tally: Tally, shelf: Shelf, probe: Mapping[str, Tensor]) -> dict[str, float | None]:
-    """Go on from what was put away; return the reach of each layer where the search is done.
+def _taken_up(tally: Tally, shelf: Shelf, probe: Mapping[str, Tensor]) -> dict[str, Field | None]:
+    """Go on from what was put away; return the field of each layer where the search is done.
 
     A network whose code has changed under the same weights answers the image of noise otherwise; its search begins anew.
     """
@@ -176,8 +176,7 @@ def _taken_up(tally: Tally, shelf: Shelf, probe: Mapping[str, Tensor]) -> dict[s
         if before is None or before.shape != now.shape or (before - now).abs().max() > SAME * now.abs().max():
             return {}
     tally.take_up(tensors, facts)
-    reached: dict[str, float | None] = facts["reached"]
-    return reached
+    return {name: kept and Field(kept[0], (kept[1], kept[2])) for name, kept in facts["fields"].items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,14 +224,17 @@ class _Hunt:
             place_of = {name: place for place, name in enumerate(self.data.names)}
             self.tally.broken |= {place_of[name]: why for name, why in self.data.broken.items()}
 
-    def put_away(self, reached: Mapping[str, float | None]) -> None:
+    def put_away(self, fields: Mapping[str, Field | None]) -> None:
         """Save the search where it has a cache."""
         if self.shelf is not None:
             self._note_unread()
             probe = {f"probe.{name}": values for name, values in self.probe.items()}
-            self.shelf.put(self.tally.tensors() | probe, self.tally.facts() | {"reached": dict(reached)})
+            self.shelf.put(
+                self.tally.tensors() | probe,
+                self.tally.facts() | {"fields": {name: _plain(field) for name, field in fields.items()}},
+            )
 
-    def reach(self, name: str) -> float | None:
+    def field(self, name: str) -> Field | None:
         """Measure the effective receptive field of a layer, on units that are spread over its channels.
 
         Each is looked at where it is strong but not at its largest value ever: at a ceiling, such as that of ReLU6, nothing moves it.
@@ -249,16 +251,16 @@ class _Hunt:
         channels = alive[torch.linspace(0, len(alive) - 1, min(EYES, len(alive))).round().long()]
         inputs = torch.stack([self._input(int(picture)) for picture in drawn[rows[channels]]])
         positions = layer.sampled.positions[rows[channels], channels]
-        return effective_reach(self.network, name, inputs, channels=channels, positions=positions, grid=layer.grid)
+        return effective_field(self.network, name, inputs, channels=channels, positions=positions, grid=layer.grid)
 
     def _input(self, picture: int) -> Tensor:
         if self.data.ready is not None:
             return self.data.ready[picture].inputs
         return read_sample((self.data.paths or ())[picture], self.session.model, self.how.fit).inputs
 
-    def examples(self, reached: Mapping[str, float | None]) -> Examples:
+    def examples(self, fields: Mapping[str, Field | None]) -> Examples:
         """Return what was found."""
-        layers = {name: self._layer(name, reached[name]) for name in self.layers}
+        layers = {name: self._layer(name, fields[name]) for name in self.layers}
         ids = {
             int(n)
             for found in layers.values()
@@ -282,17 +284,21 @@ class _Hunt:
         digest = "" if path is None else content_digest(content_of(path)).hex()
         return Source(self.data.names[number], None if path is None else str(path), digest, self.data.labels[number])
 
-    def _layer(self, name: str, reach: float | None) -> LayerExamples:
+    def _layer(self, name: str, field: Field | None) -> LayerExamples:
         layer = self.tally.layers[name]
         sampled = layer.sampled
         rows = strata(sampled.values, self.how.rungs)
         pictures = torch.tensor(self.tally.draw.pictures).int()[rows]
         strip = _ranked(sampled.values.gather(0, rows), pictures, sampled.positions.gather(0, rows))
         top, bottom = (_ranked(end.sign * end.values, end.pictures, end.positions) for end in (layer.top, layer.bottom))
-        return LayerExamples(name, layer.grid, reach, top, bottom, strip, sampled.values.numpy())
+        return LayerExamples(name, layer.grid, field, top, bottom, strip, sampled.values.numpy())
 
 
 def _ranked(values: Tensor, pictures: Tensor, positions: Tensor) -> Ranked:
     """Return (k, m) arrays as they are handed out; a place that nobody took has no value."""
     known = values.where(pictures >= 0, torch.nan)
     return Ranked(*(array.T.contiguous().numpy() for array in (known, pictures, positions)))
+
+
+def _plain(field: Field | None) -> list[float] | None:
+    return None if field is None else [field.reach, *field.shift]
