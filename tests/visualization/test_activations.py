@@ -12,7 +12,7 @@ from PIL import Image
 import seewhy
 from networks import SmallCNN, seeded
 from seewhy.errors import ConfigError, DataError
-from seewhy.visualization.activation_cells import colours
+from seewhy.visualization.activation_cells import colours, ends, risen
 
 
 @pytest.fixture
@@ -125,3 +125,14 @@ def test_wrong_wishes_are_told(model, photo, tmp_path: Path):
         seewhy.activations(photo, model, "act", scale="both")
     with pytest.raises(DataError, match=r"\.png, \.npz or \.json, not \.jpg"):
         seewhy.activations(photo, model, "act").save(tmp_path / "x.jpg")
+
+
+def test_a_norm_that_is_the_same_everywhere_is_not_drawn_as_if_it_were_not():
+    """Behind a layer norm every token has the same length, and only rounding differs."""
+    photo = Image.new("RGB", (40, 40), (90, 90, 90))
+    noise = np.random.default_rng(0).uniform(-1e-5, 1e-5, (40, 40))
+    drawn = np.asarray(risen(photo, 13.9 + noise, 40))
+    assert (drawn == 90).all()
+    assert ends(13.9 - 1e-5, 13.9 + 1e-5) == "13.9 everywhere"
+    assert ends(2.0, 3.0) == "clear 2, strongest 3"
+    assert (np.asarray(risen(photo, 13.9 + 1e3 * noise, 40)) != 90).any()

@@ -12,7 +12,7 @@ from seewhy.render.bar import figures, percent
 from seewhy.render.encode import data_uri, webp_bytes
 from seewhy.report.images import gradient, photo_uri
 from seewhy.report.sheet import kept, sheet
-from seewhy.visualization.activation_cells import HIGH, LOW, in_colours, over_photo, risen
+from seewhy.visualization.activation_cells import HIGH, LOW, ends, in_colours, over_photo, risen
 from seewhy.visualization.activations import Activations
 from seewhy.visualization.layer_maps import ChannelFacts
 
@@ -61,7 +61,7 @@ def activations_page(found: Activations, command: str = "") -> str:
 
 def _size(maps: Float[Tensor, "c *spatial"]) -> str:
     grid = " × ".join(map(str, maps.shape[1:]))
-    return f"{len(maps)} channels" + (f" of {grid} positions" if grid else ", no positions")
+    return f"{len(maps)} channels of {grid} positions" if grid else f"{len(maps)} features without places"
 
 
 def _end(found: Activations) -> str:
@@ -75,13 +75,13 @@ def _overview(found: Activations, photo: Image.Image) -> list[dict[str, str]]:
     maps, components = layer.components()
     painted = in_colours(photo, np.stack([found.drawn(values, _LONG) for values in maps]), _LONG)
     shares = components.shares.tolist()
-    low, high = figures(float(norm.min())), figures(float(norm.max()))
+    words = ends(float(norm.min()), float(norm.max()))
     return [
         {"name": "Photo", "picture": photo_uri(photo, _LONG, _QUALITY), "words": ""},
         {
             "name": "Norm of all channels",
             "picture": _webp(risen(photo, found.drawn(norm, _LONG), _LONG)),
-            "words": f"The length of the vector at each position: clear {low}, strongest {high}.",
+            "words": f"The length of the vector at each position: {words}.",
         },
         {
             "name": "Principal components",

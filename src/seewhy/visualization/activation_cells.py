@@ -4,9 +4,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from seewhy.render.bar import bar
+from seewhy.render.bar import bar, figures
 from seewhy.render.scene import drawing_size, scene
 
+EVEN = 1e-3
+"""Share of its largest value that a norm must vary by to be drawn: behind a layer norm, what is left is rounding."""
 LOW, HIGH = 2.0, 98.0
 """Percentiles of a component that are drawn as none and as all of a colour: a few outliers must not leave the rest without contrast."""
 
@@ -32,9 +34,22 @@ def over_photo(
 
 
 def risen(photo: Image.Image, values: Float[np.ndarray, "h w"], long: int) -> Image.Image:
-    """Draw a map that is nowhere near zero, such as a norm: its least value is transparent, its largest has the full colour."""
+    """Draw a norm: its least value is transparent, its largest has the full colour; one that is the same everywhere is transparent."""
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    return over_photo(photo, values - low, signed=False, limit=high - low, long=long)
+    values = np.where(np.isnan(values), np.nan, 0.0) if even(low, high) else values - low
+    return over_photo(photo, values, signed=False, limit=0.0 if even(low, high) else high - low, long=long)
+
+
+def even(low: float, high: float) -> bool:
+    """Say whether a norm is the same everywhere but for rounding."""
+    return high - low <= EVEN * high
+
+
+def ends(low: float, high: float) -> str:
+    """Return in words what the ends of the scale of a norm are."""
+    if even(low, high):
+        return f"{figures(high)} everywhere"
+    return f"clear {figures(low)}, strongest {figures(high)}"
 
 
 def colours(maps: Float[np.ndarray, "k h w"]) -> UInt8[np.ndarray, "h w 3"]:
@@ -64,8 +79,8 @@ def in_colours(photo: Image.Image, maps: Float[np.ndarray, "k h w"], long: int) 
 
 def own_scale(width: int, text: int, *, signed: bool) -> Image.Image:
     """Draw the scale of maps of which each ends at its own largest magnitude."""
-    ends = ("- its own peak" if signed else "0", "0" if signed else "", "its own peak")
-    return bar(width, text, signed=signed, limit=1.0, ends=ends)
+    words = ("- its own peak" if signed else "0", "0" if signed else "", "its own peak")
+    return bar(width, text, signed=signed, limit=1.0, ends=words)
 
 
 def shared_scale(width: int, text: int, *, signed: bool, limit: float) -> Image.Image:

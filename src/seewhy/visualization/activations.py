@@ -21,6 +21,7 @@ from seewhy.render.bar import figures, percent
 from seewhy.render.contact import Cell
 from seewhy.render.scene import resized
 from seewhy.visualization.activation_cells import (
+    ends,
     fitted,
     in_colours,
     over_photo,
@@ -139,7 +140,7 @@ class Activations:
             (photo, ["photo"]),
             (
                 risen(photo, self.drawn(norm, _CELL), _CELL),
-                ["norm of all channels", f"clear {figures(float(norm.min()))}, strongest {figures(float(norm.max()))}"],
+                ["norm of all channels", ends(float(norm.min()), float(norm.max()))],
             ),
             (
                 in_colours(photo, painted, _CELL),
