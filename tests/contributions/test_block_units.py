@@ -13,6 +13,9 @@ from units_asked import asked_of, data_of, effects_of
 ONE = ClassScore(1)
 
 
+ALL = ("blocks.0", "blocks.1", "blocks.2")
+
+
 class Residual(nn.Module):
     """A stem, three residual blocks of which the second changes the shape, and a linear head."""
 
@@ -40,7 +43,7 @@ class Residual(nn.Module):
 def test_they_are_what_a_network_without_the_block_says():
     network = seeded(Residual())
     images, data = data_of(network)
-    found = effects_of(network, data, Blocks(), ONE)
+    found = effects_of(network, data, Blocks(named=ALL), ONE)
     with torch.no_grad():
         first, second, third = network.blocks
         x = network.stem(images)
@@ -60,8 +63,8 @@ def test_they_are_what_a_network_without_the_block_says():
 def test_each_says_how_it_is_taken_away():
     network = seeded(Residual())
     _, data = data_of(network)
-    units = Blocks().learned(seewhy.Session(network), data, 0)
-    assert units.names == ("blocks.0", "blocks.1", "blocks.2")
+    units = Blocks(named=ALL).learned(seewhy.Session(network), data, 0)
+    assert units.names == ALL
     assert units.remarks == ("left out", "held at its mean", "left out")
     assert units.replacement == (
         "what the block is given where it adds to it, else its mean over 6 pictures, position by position"
@@ -69,6 +72,17 @@ def test_each_says_how_it_is_taken_away():
     held = Blocks(how="mean").learned(seewhy.Session(network), data, 0)
     assert held.remarks == ("held at its mean",) * 3
     assert held.replacement == "its mean over 6 pictures, position by position"
+
+
+def test_blocks_that_cannot_be_left_out_are_not_asked_about_where_others_can():
+    network = seeded(Residual())
+    _, data = data_of(network)
+    session = seewhy.Session(network)
+    units = Blocks().learned(session, data, 0)
+    assert units.names == ("blocks.0", "blocks.2")
+    assert "not asked about: blocks.1" in units.notes[0]
+    one_left = Blocks(named=("blocks.1",)).learned(session, data, 0)
+    assert (one_left.names, one_left.notes) == (("blocks.1",), ())
 
 
 def test_a_transformer_without_some_of_its_blocks():
@@ -113,7 +127,7 @@ def test_named_modules(cnn):
 def test_the_size_of_the_batch_changes_nothing(rows):
     network = seeded(Residual())
     _, data = data_of(network)
-    found, wanted = (effects_of(network, data, Blocks(), ONE, rows=count).score for count in (rows, 6))
+    found, wanted = (effects_of(network, data, Blocks(named=ALL), ONE, rows=count).score for count in (rows, 6))
     torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-10)
 
 
@@ -125,7 +139,7 @@ def test_what_cannot_be_left_out_or_held():
     with pytest.raises(seewhy.ConfigError, match=r"blocks\.1 hand on another shape"):
         Blocks(how="bypass").learned(session, data, 0)
     with pytest.raises(seewhy.ConfigError, match=r"blocks\.1 would be held .* a single photo"):
-        Blocks().learned(session, data.part([0]), 0)
+        Blocks(named=ALL).learned(session, data.part([0]), 0)
     with pytest.raises(seewhy.ConfigError, match="'median' is not known"):
         Blocks(how="median")
     with pytest.raises(seewhy.ConfigError, match="lies within another block"):

@@ -1,6 +1,6 @@
 """Blocks of a network as units: each can be left out, or held at its mean."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self, get_args
 
@@ -30,10 +30,10 @@ class Blocks(Units):
     Args:
         named: names of modules that are to count as blocks; those that add to what they are given if empty.
         how: "bypass": each is left out; "mean": each gives its mean over the data, position by position; "auto": left out where it adds to
-            what it is given, else held at its mean.
+            what it is given, else held at its mean. Blocks that were not named are held only where fewer than two can be left out.
 
-    Limits: a block without a way past it is all that the network knows of the picture from there on, so holding it takes everything away; only
-        blocks of one kind can be compared. Blocks that follow are used to what this one gives; a network that was never trained without a
+    Limits: a block without a way past it is all that the network knows of the picture from there on, so holding it takes everything away; all
+        such blocks come out alike. Blocks that follow are used to what this one gives; a network that was never trained without a
         block may lose more than the block knows.
     Source: Veit et al. 2016, arXiv 1605.06431, section 4.1 (residual blocks left out).
     """
@@ -42,6 +42,7 @@ class Blocks(Units):
     how: How = "auto"
     places: tuple[BlockPlace, ...] = ()
     known: Mapping[str, Baseline] = field(default_factory=dict)
+    unasked: tuple[str, ...] = ()
 
     kind: ClassVar = "layers"
 
@@ -72,6 +73,16 @@ class Blocks(Units):
         """How each block is taken away."""
         return tuple("left out" if self._bypassed(place) else "held at its mean" for place in self.places)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say which blocks are not asked about."""
+        if not self.unasked:
+            return ()
+        return (
+            f"not asked about: {', '.join(self.unasked)}, which do not add to what they are given, so that holding one takes all that the "
+            "network knows away; replace='mean' holds every block at its mean",
+        )
+
     def learned(self, session: Session, data: Dataset, seed: int) -> Self:
         """Return the same units, found in the network, with the means of those that are held.
 
@@ -79,7 +90,7 @@ class Blocks(Units):
             ConfigError: a block is to be left out that gives another shape than it is given; or held at the mean over a single photo.
         """
         image = session.network.accept(next(data.batches(session.model, 1)).inputs)
-        made = replace(self, places=blocks_of(session.network, image, self.named))
+        made = self._among(blocks_of(session.network, image, self.named))
         unfit = [place.name for place in made.places if not place.fits]
         if self.how == "bypass" and unfit:
             raise ConfigError(
@@ -93,6 +104,13 @@ class Blocks(Units):
                 f"give more pictures, or name blocks that can be left out"
             )
         return replace(made, known=baselines(session, data, held) if held else {})
+
+    def _among(self, places: Sequence[BlockPlace]) -> Self:
+        """Return the units for the blocks that were found; "auto" keeps to those that can be left out, where there are several and none was named."""
+        left = tuple(place for place in places if self._bypassed(place))
+        if self.named or self.how != "auto" or len(left) < 2:
+            return replace(self, places=tuple(places))
+        return replace(self, places=left, unasked=tuple(place.name for place in places if place not in left))
 
     def needs(self) -> Needs:
         """Return what the blocks give, and are given."""

@@ -172,13 +172,14 @@ class FromCut(Partial[V]):
         one = self.raw[: len(self.raw) // len(self.block.inputs)].float()
         noise = torch.randn(2 * len(one), *one.shape[1:], generator=generator).to(one)
         put = {self.layer: (torch.cat([one, one]) + one.std() * noise).to(self.raw)}
+        again = {self.layer: put[self.layer].clone()}  # what follows may write into it
         try:
             found = self._replayed(0, 2, put)
         except OutOfMemory:
             raise
         except (CannotCut, ModelError, RuntimeError, TypeError, ValueError, IndexError) as error:
             return self._why(str(error).strip().partition("\n")[0])
-        wanted = self.network.forward(self._images(0, 2), self.needs, put)
+        wanted = self.network.forward(self._images(0, 2), self.needs, again)
         if agree(found.reading.output, wanted.reading.output):
             return ""
         return self._why("what comes before it does more than feed it")

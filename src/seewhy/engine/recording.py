@@ -122,7 +122,9 @@ def watching(
         if name not in starts:
             calls.append(tensor.clone() if given is None else given)
             end(name, call)
-            return None if given is None else with_first(output, given.clone())
+            if given is None:
+                return None
+            return with_first(output, given.clone() if name in wanted else given)  # what follows may write into it
         torch.set_grad_enabled(True)  # the pass as a whole runs inside a context that puts this back
         node = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
         calls.append(node)
