@@ -10,7 +10,8 @@ from torch import Generator, Tensor
 from seewhy.core.budget import Allowance
 from seewhy.engine.ascent import Ascent
 from seewhy.engine.session import Session
-from seewhy.visualization.maximize import Climb, Progress, as_input, picture_shape
+from seewhy.visualization.maximize import Climb, Progress, as_input, as_seen, pace, picture_shape, view_size
+from seewhy.visualization.regular import contrast, total_variation
 
 QUICKER, SLOWER = 1.1, 0.85
 """By how much the weight of a side condition grows while there is room for more of it, and shrinks while there is too much."""
@@ -34,9 +35,8 @@ class Rein:
         self.weight = min(self.most, max(self.least, self.weight * (QUICKER if tighter else SLOWER)))
 
 
-@dataclass(frozen=True, eq=False)
 class Abreast:
-    """Pictures that climb in one batch.
+    """Pictures that climb in one batch, each with random numbers of its own.
 
     Args:
         session: of the network.
@@ -45,68 +45,81 @@ class Abreast:
         beside: a photo (c, h, w) with values from 0 to 1 that is moved as the pictures are; None where there is none.
     """
 
-    session: Session
-    climb: Climb
-    seeds: Sequence[int]
-    beside: Float[Tensor, "c h w"] | None = None
-
-    def begin(self) -> list[Tensor]:
-        """Return the numbers that each picture begins with, and which may be differentiated."""
-        shape = picture_shape(self.session.model, self.climb)
-        begun = [self.climb.canvas.begin(shape, Generator().manual_seed(seed)) for seed in self.seeds]
+    def __init__(
+        self, session: Session, climb: Climb, seeds: Sequence[int], beside: Float[Tensor, "c h w"] | None = None
+    ) -> None:
+        self._model, self._climb, self._beside = session.model, climb, beside
+        self._shape = picture_shape(session.model, climb)
+        self._generators = [Generator().manual_seed(seed) for seed in seeds]
         with torch.inference_mode(mode=False):
-            return [numbers.clone().requires_grad_() for numbers in begun]
+            begun = [climb.canvas.begin(self._shape, generator) for generator in self._generators]
+            self._numbers = [numbers.clone().requires_grad_() for numbers in begun]
 
-    def pictures(self, numbers: Sequence[Tensor]) -> Float[Tensor, "n c h w"]:
-        """Return the pictures that the numbers stand for."""
-        shape = picture_shape(self.session.model, self.climb)
-        return torch.stack([self.climb.canvas.picture(each, shape) for each in numbers])
+    def pictures(self) -> Float[Tensor, "n c h w"]:
+        """Return the pictures as they are now."""
+        return torch.stack([self._climb.canvas.picture(numbers, self._shape) for numbers in self._numbers])
+
+    @torch.no_grad()
+    def finished(self) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]:
+        """Return the pictures, and the same as the network takes them; without a graph."""
+        pictures = self.pictures()
+        return pictures, as_seen(pictures, self._model, self._climb)
 
     def rise(
         self,
         ascent: Ascent,
-        numbers: Sequence[Tensor],
         *,
         steps: int,
         before: Callable[[Float[Tensor, "n c h w"]], None] | None = None,
-        after: Callable[[int, Float[Tensor, " n"]], None] | None = None,
+        after: Callable[[int, float], None] | None = None,
         progress: Progress | None = None,
-    ) -> None:
-        """Change the numbers so that the pictures score higher.
+    ) -> list[float]:
+        """Make the pictures score higher, and return the mean score at each step.
 
         Args:
             ascent: what the pictures score.
-            numbers: of the pictures; changed in place.
             steps: of gradient ascent.
             before: is shown the views of the photo, as the network takes them, before each step.
-            after: is told the number of the step and the scores of the pictures, each the mean of its views.
+            after: is told the number of the step and the mean score.
             progress: is told the steps made, the steps planned and the mean score.
         """
-        generators = [Generator().manual_seed(seed) for seed in self.seeds]
+        curve: list[float] = []
         with torch.inference_mode(mode=False), torch.enable_grad():
-            adam = torch.optim.Adam(list(numbers), lr=self.climb.canvas.rate)
-            for step in Allowance.of(self.climb.budget).spend(range(steps)):
-                mine, theirs = self._views(numbers, generators)
+            adam = torch.optim.Adam(self._numbers, lr=self._climb.canvas.rate)
+            for step in Allowance.of(self._climb.budget).spend(range(steps)):
+                pictures = self.pictures()
+                mine, theirs = self._views(pictures)
                 if before is not None and theirs is not None:
                     before(theirs)
                 scores, gradient = ascent.slope(mine.detach())
-                found = torch.autograd.grad(mine, list(numbers), -gradient)
-                for each, slope in zip(numbers, found, strict=True):
-                    each.grad = slope
+                adam.param_groups[0]["lr"] = self._climb.canvas.rate * pace(step, steps)
+                self._descend(pictures, mine, gradient)
                 adam.step()
-                means = scores.view(len(numbers), -1).mean(dim=1)
+                curve.append(float(scores.mean()))
                 if after is not None:
-                    after(step, means)
+                    after(step, curve[-1])
                 if progress is not None:
-                    progress(step + 1, steps, float(means.mean()))
+                    progress(step + 1, steps, curve[-1])
+        return curve
 
-    def _views(self, numbers: Sequence[Tensor], generators: Sequence[Generator]) -> tuple[Tensor, Tensor | None]:
+    def _descend(self, pictures: Tensor, views: Tensor, gradient: Tensor) -> None:
+        """Give the numbers the gradient of what is made small: minus the mean scores, and what the pictures are punished for."""
+        ends, slopes = [views], [gradient * (-len(pictures) / len(views))]
+        if self._climb.tv or self._climb.l2:
+            held = [self._climb.tv * total_variation(one) + self._climb.l2 * contrast(one) for one in pictures]
+            ends.append(torch.stack(held).sum())
+            slopes.append(torch.ones_like(ends[1]))
+        found = torch.autograd.grad(ends, self._numbers, slopes)
+        for numbers, slope in zip(self._numbers, found, strict=True):
+            numbers.grad = slope
+
+    def _views(self, pictures: Float[Tensor, "n c h w"]) -> tuple[Tensor, Tensor | None]:
         """Return views of the pictures and, moved the same way, of the photo, as the network takes them."""
-        model, channels = self.session.model, picture_shape(self.session.model, self.climb)[0]
-        pictures = self.pictures(numbers)
-        if self.beside is not None:
-            beside = self.beside.to(pictures).expand(len(pictures), *self.beside.shape)
+        channels, size = self._shape[0], view_size(self._model, self._climb)
+        if self._beside is not None:
+            beside = self._beside.to(pictures).expand(len(pictures), *self._beside.shape)
             pictures = torch.cat([pictures, beside], dim=1)
-        views = torch.cat([self.climb.views.of(each, own) for each, own in zip(pictures, generators, strict=True)])
-        theirs = None if self.beside is None else as_input(views[:, channels:].detach(), model)
-        return as_input(views[:, :channels], model), theirs
+        pairs = zip(pictures, self._generators, strict=True)
+        views = torch.cat([self._climb.views.of(one, generator, size) for one, generator in pairs])
+        theirs = None if self._beside is None else as_input(views[:, channels:].detach(), self._model)
+        return as_input(views[:, :channels], self._model), theirs

@@ -107,22 +107,18 @@ def accentuate(
     """
     start = as_input(photo[None], session.model)
     layer = leash.layer or halfway(session, tuple(photo.shape))
-    own = replace(climb, canvas=Overlaid(photo, climb.canvas if isinstance(climb.canvas, Fourier) else Fourier()))
+    change = climb.canvas if isinstance(climb.canvas, Fourier) else Fourier()
+    own = replace(climb, canvas=Overlaid(photo, change), size=(photo.shape[1], photo.shape[2]))
     held = _Held(session, layer, leash.within)
-    group = Abreast(session, replace(own, size=(photo.shape[1], photo.shape[2])), (seed,), photo)
-    numbers = group.begin()
     ascent = session.ascent(target, start, revival=REDIRECTED, together=held, seen=frozenset({layer}))
-    with torch.no_grad():
-        before = float(ascent.scores(start)[0])
+    before = float(ascent.scores(start)[0])
     held.scale = max(abs(before), 1e-6)
-    group.rise(ascent, numbers, steps=climb.steps, before=held.look, progress=progress)
-    with torch.no_grad():
-        image = group.pictures(numbers)
-        shown = as_input(image, session.model)
-        score = ascent.scores(shown)
-        held.look(start)
-        distance = held.distance(held.seen(shown))
-    made = Visualization(image, score.cpu(), ascent.bound.names, ascent.bound.unit)
+    group = Abreast(session, own, (seed,), photo)
+    curve = group.rise(ascent, steps=climb.steps, before=held.look, progress=progress)
+    image, shown = group.finished()
+    held.look(start)
+    distance = held.distance(held.seen(shown))
+    made = Visualization(image, ascent.scores(shown).cpu(), ascent.bound.names, ascent.bound.unit, (tuple(curve),))
     return Accentuation(made, before, float(distance.mean()), layer)
 
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seewhy.core.needs import Needs
 from seewhy.core.target import Target
 from seewhy.core.trace import Reading
 from seewhy.engine.session import Session
@@ -13,10 +14,13 @@ from seewhy.errors import ConfigError
 from seewhy.rules.rectifiers import REDIRECTED
 from seewhy.targets.inside import columns_of
 from seewhy.visualization.abreast import Abreast, Rein
-from seewhy.visualization.maximize import Climb, Progress, Visualization, as_input, maximize
+from seewhy.visualization.maximize import Climb, Progress, Visualization, as_seen, maximize
 
 MARGIN = 0.05
 """By how much more than what must be kept is kept on the way, as the score of a picture that is moved is not that of the picture as it is."""
+
+MOST_REPAIRS = 8
+"""Times a sixteenth of the steps may be added, plain, where the pictures have lost too much of the score."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +85,12 @@ def diversify(
     """
     if count < 2:
         raise ConfigError(f"pictures differ from each other where there are at least two, got count={count}")
-    curve: list[float] = []
-    plain = maximize(session, target, climb, seed, lambda _step, _steps, score: curve.append(score))
-    reached, steps = float(plain.scores[0]), len(curve)
-    start = as_input(plain.images[:1], session.model)
+    plain = maximize(session, target, replace(climb, patient=True), seed, progress)
+    reached, curve = float(plain.scores[0]), plain.curves[0]
+    start = as_seen(plain.images, session.model, climb)
     layer = (
         diversity.layer
-        or next(iter(sorted(target.needs().layers)), None)
+        or min(target.needs().layers, default="")
         or session.network.target_layer(session.network.accept(start))
     )
     rein = Rein(diversity.weight, diversity.weight / 64, diversity.weight * 64)
@@ -96,31 +99,26 @@ def diversify(
         seen = reading.activation[layer]
         return -rein.weight * abs(reached) * len(seen) * likeness(seen, count)
 
-    def follow(step: int, scores: Float[Tensor, " n"]) -> None:
+    def follow(step: int, score: float) -> None:
         wanted = curve[min(step, len(curve) - 1)]
-        rein.pull(tighter=float(scores.mean()) >= wanted - (1 - diversity.keep - MARGIN) * abs(wanted))
+        rein.pull(tighter=score >= wanted - (1 - diversity.keep - MARGIN) * abs(wanted))
 
     group = Abreast(session, climb, range(seed, seed + count))
-    numbers = group.begin()
     ascent = session.ascent(target, start, revival=REDIRECTED, together=apart, seen=frozenset({layer}))
-    group.rise(ascent, numbers, steps=steps, after=follow, progress=progress)
-    floor = reached - (1 - diversity.keep) * abs(reached)
+    risen = group.rise(ascent, steps=len(curve), after=follow, progress=progress)
     alone = session.ascent(target, start, revival=REDIRECTED)
-    for _ in range(8):
-        with torch.no_grad():
-            images = group.pictures(numbers)
-            scores = ascent.scores(as_input(images, session.model))
+    floor = reached - (1 - diversity.keep) * abs(reached)
+    images, shown = group.finished()
+    scores = alone.scores(shown)
+    for _ in range(MOST_REPAIRS):
         if float(scores.mean()) >= floor:
             break
-        group.rise(alone, numbers, steps=max(1, steps // 16))
-    with torch.no_grad():
-        reading = session.network.forward(
-            session.network.accept(as_input(images, session.model)),
-            replace(target.needs(), activations=frozenset({layer})),
-        ).reading
-    names = ascent.bound.names * count
-    made = Visualization(images, scores.cpu(), names, ascent.bound.unit)
-    return Diverse(made, reached, float(likeness(reading.activation[layer], count)), layer)
+        risen += group.rise(alone, steps=max(1, len(curve) // 16))
+        images, shown = group.finished()
+        scores = alone.scores(shown)
+    seen = session.network.forward(session.network.accept(shown), Needs(frozenset({layer})), stop=True).reading
+    pictures = Visualization(images, scores.cpu(), alone.bound.names * count, alone.bound.unit, (tuple(risen),) * count)
+    return Diverse(pictures, reached, float(likeness(seen.activation[layer], count)), layer)
 
 
 def likeness(activation: Float[Tensor, "b ..."], count: int) -> Float[Tensor, ""]:

@@ -15,7 +15,7 @@ from seewhy.visualization.gallery import Gallery
 from seewhy.visualization.maximize import as_input, maximize
 from seewhy.visualization.objectives import check_objectives
 from seewhy.visualization.photos import features_of
-from seewhy.visualization.series import Purse, Series, heard, plain
+from seewhy.visualization.series import Purse, Series, plain
 from seewhy.visualization.views import Views
 
 NEARLY_STILL = Views(turn=2.0, scale=0.02, shift=4.0)
@@ -52,12 +52,10 @@ def accentuations(
 def _accentuated(
     series: Series, photo: Float[Tensor, "c h w"], target: Target, name: str, *, leash: Leash, purse: Purse
 ) -> Gallery:
-    curve: list[float] = []
     own = replace(series.climb, budget=purse.share())
-    hear = heard(curve, series.told(name))
-    found = accentuate(series.session, target, photo, own, leash, seed=series.seed, progress=hear)
-    purse.pay(len(curve))
-    made = series.gallery(found.pictures, name, curve, (series.seed,))
+    found = accentuate(series.session, target, photo, own, leash, seed=series.seed, progress=series.told(name))
+    purse.pay(len(found.pictures.curves[0]))
+    made = series.gallery(found.pictures, name, (series.seed,))
     return replace(
         made,
         photo=photo.cpu(),
@@ -77,14 +75,13 @@ def _matched(
 
 def _match(series: Series, photo: Float[Tensor, "c h w"], target: Target, name: str, purse: Purse) -> Gallery:
     """Make a picture that matches the photo's activations, and say what the photo itself scores."""
-    curve: list[float] = []
     session, size = series.session, (photo.shape[1], photo.shape[2])
     own = replace(series.climb, budget=purse.share(), size=size)
-    made = maximize(session, target, own, series.seed, heard(curve, series.told(name)))
-    purse.pay(len(curve))
+    made = maximize(session, target, own, series.seed, series.told(name))
+    purse.pay(len(made.curves[0]))
     start = session.network.accept(as_input(photo[None], session.model))
     known = float(session.ascent(target, start).scores(start)[0])
-    return replace(series.gallery(made, name, curve, (series.seed,)), photo=photo.cpu(), photo_scores=(known,))
+    return replace(series.gallery(made, name, (series.seed,)), photo=photo.cpu(), photo_scores=(known,))
 
 
 def _some(layers: Sequence[str]) -> Sequence[str]:

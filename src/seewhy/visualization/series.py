@@ -68,7 +68,7 @@ class Series:
         """Return what is told about a picture of this name."""
         return None if self.watching is None else partial(self.watching, name)
 
-    def gallery(self, made: Visualization, name: str, curve: Sequence[float], seeds: Sequence[int]) -> Gallery:
+    def gallery(self, made: Visualization, name: str, seeds: Sequence[int]) -> Gallery:
         """Return pictures of one target as a gallery."""
         count = len(made.images)
         return Gallery(
@@ -77,7 +77,7 @@ class Series:
             targets=(name,) * count,
             units=(made.unit,) * count,
             seeds=tuple(seeds),
-            notes=(dead(curve),) * count,
+            notes=tuple(dead(curve) for curve in made.curves),
             title=self.session.model.title,
             settings=plain(self.climb),
         )
@@ -116,39 +116,27 @@ def _alike(series: Series, target: Target, name: str, purse: Purse, count: int) 
     """Make pictures of one target from as many seeds."""
     parts = []
     for seed in range(series.seed, series.seed + count):
-        curve: list[float] = []
         own = replace(series.climb, budget=purse.share())
-        made = maximize(series.session, target, own, seed, heard(curve, series.told(name)))
-        purse.pay(len(curve))
-        parts.append(series.gallery(made, name, curve, (seed,)))
+        made = maximize(series.session, target, own, seed, series.told(name))
+        purse.pay(len(made.curves[0]))
+        parts.append(series.gallery(made, name, (seed,)))
     return joined(parts)
 
 
 def _diverse(series: Series, target: Target, name: str, *, purse: Purse, count: int, diversity: Diversity) -> Gallery:
     """Make pictures of one target that differ."""
-    curve: list[float] = []
     own = replace(series.climb, budget=purse.share())
-    hear = heard(curve, series.told(name))
-    found = diversify(series.session, target, own, count=count, diversity=diversity, seed=series.seed, progress=hear)
-    purse.pay(len(curve))
+    found = diversify(
+        series.session, target, own, count=count, diversity=diversity, seed=series.seed, progress=series.told(name)
+    )
+    purse.pay(2 * len(found.pictures.curves[0]))
     score = figures(float(found.pictures.scores.mean()))
     remark = (
         f"{name}: {count} pictures made to differ; mean score {score}, a plain picture {figures(found.plain)}; "
         f"mean cosine of their Gram matrices at {found.layer} {figures(found.likeness)}"
     )
-    made = series.gallery(found.pictures, name, curve, range(series.seed, series.seed + count))
+    made = series.gallery(found.pictures, name, range(series.seed, series.seed + count))
     return replace(made, remarks=(remark,), settings=dict(made.settings) | {"diversity": plain(diversity)})
-
-
-def heard(curve: list[float], told: Progress | None) -> Progress:
-    """Return what writes down the scores of a climb, and tells who watches."""
-
-    def hear(step: int, steps: int, score: float) -> None:
-        curve.append(score)
-        if told is not None:
-            told(step, steps, score)
-
-    return hear
 
 
 def dead(curve: Sequence[float]) -> tuple[str, ...]:
