@@ -94,7 +94,9 @@ def _column(pen: ImageDraw.ImageDraw, column: Bars, corner: tuple[int, int], wid
     for row, (value, low, high, text) in enumerate(rows_of):
         middle = top + (row + 0.5) * ROW
         end, first, last = (column.scale.at(number, begin, length) for number in (value, low, high))
-        pen.rectangle((min(zero, end), middle - 6, max(zero, end), middle + 6), fill=favour if value >= 0 else against)
+        if value:
+            colour = favour if value > 0 else against
+            pen.rectangle((min(zero, end), middle - 6, max(zero, end), middle + 6), fill=colour)
         if last > first:
             pen.line((first, middle, last, middle), fill=INK, width=2)
             for x in (first, last):

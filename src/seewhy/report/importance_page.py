@@ -172,7 +172,7 @@ def _level(level: Level, scale: Axis) -> dict[str, Any]:
 def _chart(curves: Sequence[Curve], measure: str) -> dict[str, Any]:
     """Return the curves of the check as the data of SVG shapes in a box of 1000 x 1000, and the labels beside it in percent."""
     values = [end for curve in curves for one in curve.accuracy for end in (one.low, one.high)]
-    up, count = axis(values, from_zero=True), max(curves[0].removed)
+    up, count = axis(values, from_zero=True, most=8), max(curves[0].removed)
     across = axis([0.0, float(count)], from_zero=True)
     ticks = [
         (100 * tick / count, label) for tick, label in zip(across.ticks, across.labels, strict=True) if tick <= count

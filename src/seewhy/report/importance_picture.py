@@ -160,6 +160,6 @@ def _counts(check: Check) -> Scale:
 
 
 def _scale(values: Sequence[float], *, from_zero: bool = False, percents: bool = False) -> Scale:
-    made = axis(list(values), from_zero=from_zero, most=5)
+    made = axis(list(values), from_zero=from_zero, most=8 if from_zero else 5)
     labels = [words.signed_percent(tick) for tick in made.ticks] if percents else list(made.labels)
     return Scale(tuple(zip(made.ticks, labels, strict=True)))
