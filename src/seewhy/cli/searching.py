@@ -25,7 +25,7 @@ from seewhy.engine.anatomy import sample_of
 from seewhy.errors import ConfigError
 from seewhy.report.examples_page import examples_page, short
 from seewhy.visualization.examples import Examples
-from seewhy.visualization.search import Search, search
+from seewhy.visualization.search import Search, channels_of, search
 
 SHOWN = 12
 """Channels on the sheet and the page where none is named: spread evenly over the layer, so that nobody has picked them."""
@@ -86,10 +86,11 @@ def run(order: Order) -> None:
         paths = _paths(prepare(order.out), stem, layers)
         refuse_existing(paths.values(), force=order.force)
         data = dataset(order.pictures, session.model)
+        sizes = channels_of(session, data, layers)
+        shown = {layer: _channels(layer, sizes[layer], order.channels) for layer in layers}
         told = _Told(watch)
         with _goes_on(order, told, len(data)):
             found = search(session, data, layers, how, order.shelf, told)
-        shown = {layer: _channels(found, layer, order.channels) for layer in layers}
         with all_or_none(paths.values()):
             _write(found, shown, paths, order)
     for name, why in found.broken.items():
@@ -120,9 +121,8 @@ def _own_layer(session: Session) -> str:
     return session.network.target_layer(session.network.accept(sample_of(input_shape(session.model))))
 
 
-def _channels(found: Examples, layer: str, asked: list[int] | None) -> list[int]:
-    """Return the channels that are shown; raise `ConfigError` where the layer has no such channel."""
-    count = found.layer(layer).channels
+def _channels(layer: str, count: int, asked: list[int] | None) -> list[int]:
+    """Return the channels that are shown, of so many; raise `ConfigError` where the layer has no such channel."""
     if not asked:
         shown = min(SHOWN, count)
         return [round(number * (count - 1) / max(1, shown - 1)) for number in range(shown)]

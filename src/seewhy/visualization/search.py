@@ -112,6 +112,12 @@ def search(  # noqa: PLR0917 (three say what is searched, three how)
     return hunt.examples(fields)
 
 
+def channels_of(session: Session, data: Dataset, layers: Sequence[str]) -> dict[str, int]:
+    """Return how many channels each layer has that `search` would search; raise `LayerError` as it would."""
+    _, probe = _watched(session, data, _checked(session, layers))
+    return {name: values.shape[1] for name, values in probe.items()}
+
+
 def _checked(session: Session, layers: Sequence[str]) -> list[str]:
     if isinstance(layers, str):
         layers = [layers]
