@@ -13,8 +13,9 @@ from seewhy.contributions.table import Check, Curve, Estimate, Importance, Inter
 from seewhy.core.sample import Geometry, Sample
 from seewhy.core.values import Array
 from seewhy.report import importance_words as words
+from seewhy.report.importance_map import weight_map, weight_scene
 from seewhy.report.importance_page import MOST_ROWS, importance_page
-from seewhy.report.importance_picture import importance_picture, weight_map
+from seewhy.report.importance_picture import importance_picture
 from seewhy.report.importance_table import MOST_CLASSES, MOST_UNITS, per_class
 
 NASTY = '<script>alert("x")</script>&'
@@ -161,7 +162,10 @@ def test_a_first_unit_that_speaks_against_is_told_with_its_own_sign():
     )
 
 
-def attributes(share=Estimate(0.3, 0.2, 0.4)):
+SHARE = Estimate(0.3, 0.2, 0.4)
+
+
+def attributes(share=SHARE):
     levels = (Level("fog", 20, estimate(0.5), 0.004), Level("sun", 40, estimate(-0.3), 0.5))
     return table(
         kind="attributes",
@@ -204,8 +208,13 @@ def test_the_map_colours_each_unit_where_it_lies():
     found = table(weights=weights, places=Array.of(places), pictures=1, check=None)
     picture = Image.new("RGB", (160, 160), (128, 128, 128))
     sample = Sample(torch.zeros(3, 8, 8), picture, Geometry((160, 160), (0.0, 0.0, 160.0, 160.0), (8, 8)), "grey")
-    drawn = np.asarray(weight_map(found, sample)).astype(int)
-    left, right = drawn[200, 100], drawn[200, 380]
+    drawn = np.asarray(weight_scene(found, sample)).astype(int)
+    assert drawn.shape == (480, 480, 3)
+    left, right = drawn[200, 60], drawn[200, 420]
     assert left[0] > left[2] + 40  # orange
     assert right[2] > right[1] + 40  # purple
-    assert "data:image/webp" in page_of(found, photo=weight_map(found, sample))
+    paper = (np.abs(drawn - [251, 250, 248]).max(axis=2) < 3)[:, :200]
+    rows, columns = np.nonzero(paper)  # the disc with the rank, on the middle of pixel (3, 1)
+    assert (rows.mean(), columns.mean()) == pytest.approx((210, 90), abs=3)
+    assert weight_map(found, sample).height > 480
+    assert "data:image/webp" in page_of(found, sample=sample)

@@ -26,7 +26,7 @@ from seewhy.engine.model import Model
 from seewhy.errors import ConfigError, nearest
 from seewhy.report import importance_words as words
 from seewhy.report.importance_page import importance_page
-from seewhy.report.importance_picture import importance_picture, weight_map
+from seewhy.report.importance_picture import importance_picture
 from seewhy.targets.classes import find_class
 
 ENDINGS = ("html", "png", "json", "csv")
@@ -163,8 +163,7 @@ def _photo(order: Order, model: Model, found: Importance) -> Sample | None:
 
 def _contents(order: Order, found: Importance, photo: Sample | None) -> dict[str, bytes]:
     numbers, name = found.numbers(), order.source.name or str(order.source)
-    drawn = None if photo is None else weight_map(found, photo)
-    page = importance_page(found, numbers, name=name, photo=drawn, command=_command(order))
+    page = importance_page(found, numbers, name=name, sample=photo, command=_command(order))
     return {
         "json": json.dumps(numbers, indent=1, allow_nan=False).encode(),
         "csv": table_text(found).encode(),

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PIL import Image
-
 from seewhy.contributions.table import Curve, Estimate, Importance, Level, Weight
+from seewhy.core.sample import Sample
 from seewhy.render.bar import figures
 from seewhy.report import importance_words as words
 from seewhy.report.axis import Axis, axis
-from seewhy.report.images import photo_uri
+from seewhy.report.images import gradient, photo_uri
+from seewhy.report.importance_map import caption, strongest, weight_scene
 from seewhy.report.importance_table import per_class
 from seewhy.report.sheet import kept, sheet
 
@@ -39,7 +39,7 @@ def importance_page(
     numbers: Mapping[str, Any],
     *,
     name: str = "",
-    photo: "Image.Image | None" = None,
+    sample: Sample | None = None,
     command: str = "",
 ) -> str:
     """Return the page.
@@ -48,7 +48,7 @@ def importance_page(
         found: the table.
         numbers: the same as plain values; it travels inside the page.
         name: of the data.
-        photo: for regions and superpixels of one photo, the photo with their weights in colour.
+        sample: for units of one photo, the photo.
         command: makes the page again.
     """
     shown = found.weights[:MOST_ROWS]
@@ -63,7 +63,7 @@ def importance_page(
             "outcome": words.outcome(found),
             "verdict": words.verdict(found),
             "check_line": kept(words.check_line(found)),
-            "photo": photo_uri(photo, 900, 75) if photo is not None else "",
+            "map": _map(found, sample) if sample is not None and found.places is not None else None,
             "columns": [_column(found, which, title, shown) for which, title in words.columns(found)],
             "figures": [(key, FIGURES.get(key, key)) for key in _figures(shown)],
             "rows": [_row(found, weight, rank) for rank, weight in enumerate(shown, 1)],
@@ -81,6 +81,17 @@ def importance_page(
         command=command,
         provenance=found.provenance,
     )
+
+
+def _map(found: Importance, sample: Sample) -> dict[str, Any]:
+    """Return the photo with the weights in colour, and its scale."""
+    end = strongest(found)
+    return {
+        "picture": photo_uri(weight_scene(found, sample), 900, 75),
+        "gradient": gradient(signed=True, limit=end),
+        "ends": (figures(-end), figures(end)),
+        "caption": caption(found, sample),
+    }
 
 
 def _cautions(found: Importance) -> tuple[str, ...]:

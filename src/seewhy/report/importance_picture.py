@@ -2,22 +2,19 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-import torch
-from jaxtyping import Float
 from PIL import Image
 
 from seewhy.contributions.table import Check, Curve, Importance, Weight
 from seewhy.core.sample import Sample
-from seewhy.errors import DataError
 from seewhy.render.bars import Bars, bars
 from seewhy.render.chart import Colour, Scale, captioned
 from seewhy.render.curves import Line, curves
 from seewhy.render.heat_table import heat_table
-from seewhy.render.overlay import overlay, stacked
+from seewhy.render.overlay import stacked
 from seewhy.render.text import PAPER
 from seewhy.report import importance_words as words
 from seewhy.report.axis import axis
+from seewhy.report.importance_map import weight_map
 from seewhy.report.importance_table import per_class
 
 WIDTH = 1000
@@ -41,29 +38,6 @@ def importance_picture(found: Importance, name: str = "", sample: Sample | None 
         parts.append(weight_map(found, sample))
     parts += [bar_chart(found), check_chart(found), class_chart(found)]
     return stacked(parts, 22)
-
-
-def weight_map(found: Importance, sample: Sample) -> Image.Image:
-    """Draw the photo with the effect of each unit on the score in colour.
-
-    Raises:
-        DataError: the units have no place in the photo, or the sample came without a picture.
-    """
-    if found.places is None or sample.picture is None or sample.geometry is None:
-        raise DataError("a map of weights takes units that have a place in the photo, and the photo itself")
-    effects = np.array([weight.score.value for weight in found.weights] + [0.0])
-    values = torch.from_numpy(effects[found.places.numpy()]).float()
-    seen: Float[np.ndarray, "h w"] = sample.geometry.to_source(values).numpy()
-    return overlay(
-        sample.picture,
-        seen,
-        signed=True,
-        limit=float(np.abs(effects).max()) or None,
-        unit=found.unit,
-        normalization="the largest effect",
-        outline=None,
-        notes=(f"fall of the score when a {words.ONE.get(found.kind, 'unit')} is taken away",),
-    )
 
 
 def bar_chart(found: Importance) -> Image.Image:
