@@ -1,7 +1,7 @@
 """Pictures made for units and classes, and from photos: what a network looks for, and what it keeps of what it sees."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,20 +15,19 @@ from seewhy.engine.model import Fit
 from seewhy.errors import ConfigError, nearest
 from seewhy.targets import as_target
 from seewhy.visualization.accentuate import Leash
-from seewhy.visualization.canvas import Canvas, Fourier
+from seewhy.visualization.canvas import Canvas, Fourier, Pixels
 from seewhy.visualization.diversify import Diversity
-from seewhy.visualization.from_photo import NEARLY_STILL, accentuations, caricatures, inversions
+from seewhy.visualization.from_photo import accentuations, caricatures, inversions, kept_in_place
 from seewhy.visualization.gallery import Gallery, joined
+from seewhy.visualization.maco import Maco
 from seewhy.visualization.maximize import Climb
 from seewhy.visualization.objectives import as_objective
 from seewhy.visualization.photos import as_photo
+from seewhy.visualization.profiles import suited
 from seewhy.visualization.series import Series, Watching, maximized
 
-CANVASES: dict[str, type[Canvas]] = {"fourier": Fourier}
+CANVASES: dict[str, type[Canvas]] = {"fourier": Fourier, "pixels": Pixels, "maco": Maco}
 """What a picture can be made of, by name."""
-
-WAYS = {"caricature": 256, "inversion": 256, "accentuation": 96}
-"""What can be made of a photo, and in how many steps."""
 
 CanvasLike = Canvas | str
 
@@ -62,10 +61,10 @@ def visualize(
         count: pictures for each target, from as many seeds.
         diversity: above 0, the `count` pictures of a target are made to differ, as far as they keep nine tenths of the score; the number is
             the weight to begin with.
-        canvas: what the picture is made of.
+        canvas: what the picture is made of: "fourier", "pixels", "maco", or one of `seewhy.visualization.canvas`; what suits the target if None.
         size: height and width; the network's own if None.
         tv: weight of the total variation, which is taken off the score.
-        l2: weight of the squared distance from mid grey, which is taken off the score.
+        l2: weight of the mean squared distance from mid grey, which is taken off the score.
         budget: the most that all pictures may take together: a time ("30s"), or a number of steps.
         climb: everything about how a picture is made; what is given beside it takes its place.
         device: where to run; where the network is, if None.
@@ -84,10 +83,10 @@ def visualize(
     """
     several = list(targets) if isinstance(targets, (list, tuple)) else [targets]
     objectives = [as_objective(target) for target in several]
-    made = climb_of(climb, steps=steps, canvas=canvas, size=size, tv=tv, l2=l2, budget=budget)
+    made = Wanted(climb, steps, canvas, size, tv, l2)
     wanted = diversity if isinstance(diversity, Diversity) else Diversity(diversity) if diversity else None
     with session_of(model, device) as session:
-        series = Series(session, made, seed, progress)
+        series = made.series(session, seed, budget, progress)
         return joined(maximized(series, objectives, count=count, diversity=wanted))
 
 
@@ -122,10 +121,8 @@ def caricature(
         >>> seewhy.caricature("photo.jpg", layer=["blocks.4", "blocks.10"]).save("caricature.png")
     """
     with session_of(model, device) as session:
-        own = climb_of(climb or small_moves("caricature"), steps=steps, budget=budget)
-        layers = layers_of(session, layer)
-        seen = as_photo(photo, session.model, fit)
-        return joined(caricatures(Series(session, own, seed, progress), seen, layers, power))
+        series = Wanted(climb, steps).series(session, seed, budget, progress, "caricature")
+        return joined(caricatures(series, as_photo(photo, session.model, fit), layers_of(session, layer), power))
 
 
 def invert(
@@ -159,10 +156,8 @@ def invert(
         >>> seewhy.invert("photo.jpg", layer=["blocks.1", "blocks.4", "blocks.10"]).save("inversion.png")
     """
     with session_of(model, device) as session:
-        own = climb_of(climb or small_moves("inversion"), steps=steps, tv=tv, budget=budget)
-        layers = layers_of(session, layer)
-        seen = as_photo(photo, session.model, fit)
-        return joined(inversions(Series(session, own, seed, progress), seen, layers))
+        series = Wanted(climb, steps, tv=tv).series(session, seed, budget, progress, "inversion")
+        return joined(inversions(series, as_photo(photo, session.model, fit), layers_of(session, layer)))
 
 
 def accentuate(
@@ -199,8 +194,8 @@ def accentuate(
         seen = as_photo(photo, session.model, fit)
         several = list(targets) if isinstance(targets, (list, tuple)) else [targets]
         asked = [as_target(target) for target in several]
-        own = climb_of(climb or small_moves("accentuation"), steps=steps, budget=budget)
-        return joined(accentuations(Series(session, own, seed, progress), seen, asked, Leash(within, layer)))
+        series = Wanted(climb, steps).series(session, seed, budget, progress, "accentuation")
+        return joined(accentuations(series, seen, asked, Leash(within, layer)))
 
 
 def session_of(model: ModelLike | engine.Session, device: torch.device | str | None) -> engine.Session:
@@ -208,29 +203,48 @@ def session_of(model: ModelLike | engine.Session, device: torch.device | str | N
     return model if isinstance(model, engine.Session) else Session(model, device=device)
 
 
-def climb_of(
-    climb: Climb | None,
-    *,
-    steps: int | None = None,
-    canvas: CanvasLike | None = None,
-    size: int | tuple[int, int] | None = None,
-    tv: float | None = None,
-    l2: float | None = None,
-    budget: Budget = None,
-) -> Climb:
-    """Return how a picture is made: a climb, with what was named in the place of its own.
+@dataclass(frozen=True)
+class Wanted:
+    """What was said about how pictures are made; what was not said is left to what suits the target.
 
-    Raises:
-        ConfigError: no steps, no size, no such canvas.
+    Attributes:
+        climb: everything, in the place of what suits the target.
+        steps, canvas, size, tv, l2: as in `visualize`.
     """
-    Allowance.of(budget)
-    _positive("steps", steps)
-    sides = (size, size) if isinstance(size, int) else size
-    for side in sides or ():
-        _positive("size", side)
-    named: dict[str, Any] = {"steps": steps, "size": sides, "tv": tv, "l2": l2, "budget": budget}
-    named["canvas"] = canvas_of(canvas) if isinstance(canvas, str) else canvas
-    return replace(climb or Climb(), **{name: value for name, value in named.items() if value is not None})
+
+    climb: Climb | None = None
+    steps: int | None = None
+    canvas: CanvasLike | None = None
+    size: int | tuple[int, int] | None = None
+    tv: float | None = None
+    l2: float | None = None
+
+    def __post_init__(self) -> None:
+        sides = self.size if isinstance(self.size, tuple) else () if self.size is None else (self.size,)
+        for name, value in (("steps", self.steps), *(("size", side) for side in sides)):
+            if value is not None and value < (1 if name == "steps" else 2):
+                raise ConfigError(f"{name} is at least {1 if name == 'steps' else 2}, got {value}")
+        if isinstance(self.canvas, str):
+            canvas_of(self.canvas)
+
+    def over(self, suited: Climb) -> Climb:
+        """Return what was said, and for the rest what suits the target."""
+        size = (self.size, self.size) if isinstance(self.size, int) else self.size
+        canvas = canvas_of(self.canvas) if isinstance(self.canvas, str) else self.canvas
+        named = {"steps": self.steps, "canvas": canvas, "size": size, "tv": self.tv, "l2": self.l2}
+        given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+        return replace(self.climb or suited, **given)
+
+    def series(
+        self, session: engine.Session, seed: int, budget: Budget, progress: Watching | None, way: str | None = None
+    ) -> Series:
+        """Return what all pictures of a call have in common; `way` is what is made of a photo."""
+        Allowance.of(budget)
+        model = session.model
+        if way is None:
+            return Series(session, lambda target: self.over(suited(model, target)), seed, budget, progress)
+        own = self.over(kept_in_place(model, way))
+        return Series(session, lambda _: own, seed, budget, progress)
 
 
 def canvas_of(name: str) -> Canvas:
@@ -241,16 +255,6 @@ def canvas_of(name: str) -> Canvas:
             f"a canvas is one of {', '.join(CANVASES)}; got {name!r}" + (f" (did you mean {near}?)" if near else "")
         )
     return CANVASES[name]()
-
-
-def _positive(name: str, value: int | None) -> None:
-    if value is not None and value < 1:
-        raise ConfigError(f"{name} is at least 1, got {value}")
-
-
-def small_moves(way: str) -> Climb:
-    """Return how a picture is made from a photo: as a "caricature", an "inversion" or an "accentuation"."""
-    return Climb(views=NEARLY_STILL, steps=WAYS[way])
 
 
 def layers_of(session: engine.Session, layer: str | Sequence[str]) -> list[str]:

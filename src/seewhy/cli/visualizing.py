@@ -10,7 +10,7 @@ from typing import Any
 from seewhy import render
 from seewhy.adapters.load import load_model
 from seewhy.api import Session
-from seewhy.api.visualizing import climb_of, small_moves
+from seewhy.api.visualizing import Wanted
 from seewhy.cli import console
 from seewhy.cli.explaining import chosen_fit
 from seewhy.cli.outputs import prepare, refuse_existing
@@ -21,9 +21,8 @@ from seewhy.visualization.accentuate import Leash
 from seewhy.visualization.diversify import Diversity
 from seewhy.visualization.from_photo import accentuations, caricatures, inversions
 from seewhy.visualization.gallery import Gallery, joined
-from seewhy.visualization.maximize import Climb
 from seewhy.visualization.photos import as_photo
-from seewhy.visualization.series import Series, maximized
+from seewhy.visualization.series import maximized
 
 
 @dataclass(frozen=True)
@@ -98,8 +97,11 @@ def _session(order: Order) -> Session:
 
 def _galleries(order: Order, session: Session, pictures: Sequence[Picture], watch: Watch) -> Iterator[Gallery]:
     """Return what makes the pictures of each target in turn; whatever is wrong with a target is said here, at once."""
-    wish, climb = order.wish, _climb(order)
-    series = Series(session, climb, order.seed, watch.climb)
+    wish = order.wish
+    budget = int(order.budget) if order.budget is not None and order.budget.isdigit() else order.budget
+    size = None if order.size is None else _size(order.size)
+    wanted = Wanted(None, order.steps, order.canvas, size, order.tv, order.l2)
+    series = wanted.series(session, order.seed, budget, watch.climb, wish.way)
     targets = [picture.target for picture in pictures if picture.target is not None]
     if wish.photo is None:
         diversity = Diversity() if order.diverse else None
@@ -114,21 +116,6 @@ def _galleries(order: Order, session: Session, pictures: Sequence[Picture], watc
         caricatures(series, photo, layers, order.power)
         if wish.way == "caricature"
         else inversions(series, photo, layers)
-    )
-
-
-def _climb(order: Order) -> Climb:
-    """Return how a picture is made."""
-    budget = int(order.budget) if order.budget is not None and order.budget.isdigit() else order.budget
-    start = None if order.wish.way is None else small_moves(order.wish.way)
-    return climb_of(
-        start,
-        steps=order.steps,
-        canvas=order.canvas,
-        size=None if order.size is None else _size(order.size),
-        tv=order.tv,
-        l2=order.l2,
-        budget=budget,
     )
 
 

@@ -13,8 +13,8 @@ from seewhy.core.target import Target
 from seewhy.engine.recording import layer_of
 from seewhy.errors import ConfigError, nearest
 from seewhy.targets import Channel, ClassScore, Contrast, Neuron
+from seewhy.visualization.from_photo import WAYS
 
-WAYS = ("caricature", "inversion", "accentuation")
 MOST = 4096
 """Pictures of one call; a range that asks for more is taken for a slip."""
 

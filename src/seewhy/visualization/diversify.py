@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seewhy.core.budget import Budget
 from seewhy.core.needs import Needs
 from seewhy.core.target import Target
 from seewhy.core.trace import Reading
@@ -15,6 +16,7 @@ from seewhy.rules.rectifiers import REDIRECTED
 from seewhy.targets.inside import columns_of
 from seewhy.visualization.abreast import Abreast, Rein
 from seewhy.visualization.maximize import Climb, Progress, Visualization, as_seen, maximize
+from seewhy.visualization.purse import Purse
 
 MARGIN = 0.05
 """By how much more than what must be kept is kept on the way, as the score of a picture that is moved is not that of the picture as it is."""
@@ -53,12 +55,14 @@ class Diverse:
         plain: score of the plain picture of the first seed.
         likeness: mean cosine of the pictures' Gram matrices, over pairs.
         layer: where they were compared.
+        steps: that all of it took, of one picture each.
     """
 
     pictures: Visualization
     plain: float
     likeness: float
     layer: str
+    steps: int
 
 
 def diversify(
@@ -85,7 +89,8 @@ def diversify(
     """
     if count < 2:
         raise ConfigError(f"pictures differ from each other where there are at least two, got count={count}")
-    plain = maximize(session, target, replace(climb, patient=True), seed, progress)
+    purse = Purse(climb.budget, count + 1)
+    plain = maximize(session, target, replace(climb, patient=True, budget=purse.share()), seed, progress)
     reached, curve = float(plain.scores[0]), plain.curves[0]
     start = as_seen(plain.images, session.model, climb)
     layer = (
@@ -103,7 +108,8 @@ def diversify(
         wanted = curve[min(step, len(curve) - 1)]
         rein.pull(tighter=score >= wanted - (1 - diversity.keep - MARGIN) * abs(wanted))
 
-    group = Abreast(session, climb, range(seed, seed + count))
+    purse.pay(len(curve))
+    group = Abreast(session, replace(climb, budget=_each(purse, count)), range(seed, seed + count))
     ascent = session.ascent(target, start, revival=REDIRECTED, together=apart, seen=frozenset({layer}))
     risen = group.rise(ascent, steps=len(curve), after=follow, progress=progress)
     alone = session.ascent(target, start, revival=REDIRECTED)
@@ -118,7 +124,15 @@ def diversify(
         scores = alone.scores(shown)
     seen = session.network.forward(session.network.accept(shown), Needs(frozenset({layer})), stop=True).reading
     pictures = Visualization(images, scores.cpu(), alone.bound.names * count, alone.bound.unit, (tuple(risen),) * count)
-    return Diverse(pictures, reached, float(likeness(seen.activation[layer], count)), layer)
+    return Diverse(
+        pictures, reached, float(likeness(seen.activation[layer], count)), layer, len(curve) + count * len(risen)
+    )
+
+
+def _each(purse: Purse, count: int) -> Budget:
+    """Return what pictures that climb side by side may spend: the steps of one, or the time of all."""
+    share = purse.share(count)
+    return max(1, share // count) if isinstance(share, int) else share
 
 
 def likeness(activation: Float[Tensor, "b ..."], count: int) -> Float[Tensor, ""]:

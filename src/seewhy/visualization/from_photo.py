@@ -7,19 +7,41 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seewhy.core.target import Target
-from seewhy.errors import ConfigError
+from seewhy.engine.model import Model
+from seewhy.errors import ConfigError, nearest
 from seewhy.render.bar import figures
 from seewhy.targets import Distance, Likeness
 from seewhy.visualization.accentuate import Leash, accentuate
+from seewhy.visualization.canvas import Fourier
 from seewhy.visualization.gallery import Gallery
-from seewhy.visualization.maximize import as_input, maximize
+from seewhy.visualization.maximize import Climb, as_input, maximize
 from seewhy.visualization.objectives import check_objectives
 from seewhy.visualization.photos import features_of
-from seewhy.visualization.series import Purse, Series, plain
+from seewhy.visualization.purse import Purse
+from seewhy.visualization.series import Series, plain
 from seewhy.visualization.views import Views
 
-NEARLY_STILL = Views(turn=2.0, scale=0.02, shift=4.0)
-"""Small movements: what is compared position by position with a photo must stay in its place."""
+WAYS = ("caricature", "inversion", "accentuation")
+"""What can be made of a photo."""
+
+
+def kept_in_place(model: Model, way: str) -> Climb:
+    """Return how a picture is made from a photo: what is compared with the photo position by position must hardly move.
+
+    Raises:
+        ConfigError: no such way.
+    """
+    if way not in WAYS:
+        near = nearest(way, WAYS)
+        raise ConfigError(
+            f"a photo gives a {', '.join(WAYS)}; got {way!r}" + (f" (did you mean {near}?)" if near else "")
+        )
+    shift = min(model.needs_preprocessing()[0]) / 56
+    if way == "accentuation":
+        return Climb(views=Views(turn=5.0, scale=0.05, shift=2 * shift), steps=96, patient=True)
+    still = Views(count=1, turn=1.0, scale=0.01, shift=shift if way == "caricature" else shift / 4)
+    canvas = Fourier(decay=1.0, finest=None if way == "inversion" else 0.25)
+    return Climb(canvas, still, steps=256, patient=True)
 
 
 def caricatures(
@@ -45,23 +67,23 @@ def accentuations(
 ) -> Iterator[Gallery]:
     """Yield, for each target, the photo, changed as little as it takes to score higher; see `seewhy.visualization.accentuate.accentuate`."""
     names = check_objectives(series.session, targets, as_input(photo[None], series.session.model))
-    purse = Purse(series.climb.budget, len(targets))
+    purse = Purse(series.budget, len(targets))
     return (_accentuated(series, photo, *pair, leash=leash, purse=purse) for pair in zip(targets, names, strict=True))
 
 
 def _accentuated(
     series: Series, photo: Float[Tensor, "c h w"], target: Target, name: str, *, leash: Leash, purse: Purse
 ) -> Gallery:
-    own = replace(series.climb, budget=purse.share())
-    found = accentuate(series.session, target, photo, own, leash, seed=series.seed, progress=series.told(name))
+    climb = replace(series.climbs(target), budget=purse.share())
+    found = accentuate(series.session, target, photo, climb, leash, seed=series.seed, progress=series.told(name))
     purse.pay(len(found.pictures.curves[0]))
-    made = series.gallery(found.pictures, name, (series.seed,))
+    made = series.gallery(found.pictures, name, climb, (series.seed,))
     return replace(
         made,
         photo=photo.cpu(),
         photo_scores=(found.photo,),
         remarks=(f"{name}: the activations of {found.layer} have changed by {figures(found.distance)} of their size",),
-        settings=dict(made.settings) | {"leash": plain(leash)},
+        settings=(made.settings[0] | {"leash": plain(leash)},),
     )
 
 
@@ -69,19 +91,19 @@ def _matched(
     series: Series, photo: Float[Tensor, "c h w"], targets: Sequence[Target], names: Sequence[str]
 ) -> Iterator[Gallery]:
     check_objectives(series.session, targets, as_input(photo[None], series.session.model))
-    purse = Purse(series.climb.budget, len(targets))
+    purse = Purse(series.budget, len(targets))
     return (_match(series, photo, *pair, purse) for pair in zip(targets, names, strict=True))
 
 
 def _match(series: Series, photo: Float[Tensor, "c h w"], target: Target, name: str, purse: Purse) -> Gallery:
     """Make a picture that matches the photo's activations, and say what the photo itself scores."""
     session, size = series.session, (photo.shape[1], photo.shape[2])
-    own = replace(series.climb, budget=purse.share(), size=size)
-    made = maximize(session, target, own, series.seed, series.told(name))
+    climb = replace(series.climbs(target), budget=purse.share(), size=size)
+    made = maximize(session, target, climb, series.seed, series.told(name))
     purse.pay(len(made.curves[0]))
     start = session.network.accept(as_input(photo[None], session.model))
     known = float(session.ascent(target, start).scores(start)[0])
-    return replace(series.gallery(made, name, (series.seed,)), photo=photo.cpu(), photo_scores=(known,))
+    return replace(series.gallery(made, name, climb, (series.seed,)), photo=photo.cpu(), photo_scores=(known,))
 
 
 def _some(layers: Sequence[str]) -> Sequence[str]:

@@ -1,8 +1,8 @@
 """Pictures that were made for targets, with what they score: to look at, to save, to compute with."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ class Gallery:
         notes: what a reader must know about each picture; empty where there is nothing.
         title: line above the sheet.
         remarks: lines under the sheet, about all pictures.
-        settings: how the pictures were made, as plain values.
+        settings: how each picture was made, as plain values.
         photo: the photo (c, h, w) that all pictures were made from, values from 0 to 1; None where there was none.
         photo_scores: what each target gives for the photo.
 
@@ -56,7 +56,7 @@ class Gallery:
     notes: tuple[tuple[str, ...], ...]
     title: str = ""
     remarks: tuple[str, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: tuple[dict[str, Any], ...] = ()
     photo: Float[Tensor, "c h w"] | None = None
     photo_scores: tuple[float, ...] = ()
 
@@ -112,18 +112,26 @@ class Gallery:
         """Return everything but the pictures as plain values, ready for JSON."""
         return {
             "pictures": [
-                {"target": target, "score": float(score), "unit": unit, "seed": seed, "notes": list(notes)}
-                for target, score, unit, seed, notes in self._rows()
+                {
+                    "target": target,
+                    "score": score,
+                    "unit": unit,
+                    "seed": seed,
+                    "notes": list(notes),
+                    "settings": settings,
+                }
+                for target, score, unit, seed, notes, settings in self._rows()
             ],
             "shape": list(self.images.shape[1:]),
             "title": self.title,
             "remarks": list(self.remarks),
-            "settings": dict(self.settings),
             "photo_scores": list(self.photo_scores),
         }
 
-    def _rows(self) -> Iterator[tuple[str, Tensor, str, int, tuple[str, ...]]]:
-        return zip(self.targets, self.scores, self.units, self.seeds, self.notes, strict=True)
+    def _rows(self) -> Iterator[tuple[str, float, str, int, tuple[str, ...], dict[str, Any]]]:
+        scores: list[float] = self.scores.tolist()
+        settings = self.settings or ({},) * len(self)
+        return zip(self.targets, scores, self.units, self.seeds, self.notes, settings, strict=True)
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the gallery: `.png` is the sheet (the picture alone where there is one), `.npz` holds all of it, `.json` the numbers.
@@ -172,7 +180,9 @@ class Gallery:
             if about["format"] != FORMAT:
                 raise DataError(f"{path}: written in format {about['format']}, this version reads {FORMAT}")
             rows = about["pictures"]
-            columns = {name: tuple(row[name] for row in rows) for name in ("target", "unit", "seed", "notes")}
+            columns = {
+                name: tuple(row[name] for row in rows) for name in ("target", "unit", "seed", "notes", "settings")
+            }
         except FileNotFoundError:
             raise DataError(f"{path}: no such file") from None
         except DataError:
@@ -188,7 +198,7 @@ class Gallery:
             tuple(tuple(each) for each in columns["notes"]),
             about["title"],
             tuple(about["remarks"]),
-            about["settings"],
+            columns["settings"],
             photo,
             tuple(about["photo_scores"]),
         )
@@ -208,6 +218,7 @@ def joined(galleries: Iterable[Gallery]) -> Gallery:
         units=tuple(unit for part in parts for unit in part.units),
         seeds=tuple(seed for part in parts for seed in part.seeds),
         notes=tuple(notes for part in parts for notes in part.notes),
+        settings=tuple(settings for part in parts for settings in part.settings),
         remarks=tuple(dict.fromkeys(remark for part in parts for remark in part.remarks)),
         photo_scores=tuple(score for part in parts for score in part.photo_scores),
     )

@@ -1,6 +1,5 @@
 """A picture for each of several targets, one after the other, within one budget."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
@@ -8,44 +7,19 @@ from typing import Any
 
 import torch
 
-from seewhy.core.budget import Allowance, Budget
+from seewhy.core.budget import Budget
 from seewhy.core.target import Target
 from seewhy.engine.session import Session
 from seewhy.errors import ConfigError
 from seewhy.render.bar import figures
 from seewhy.visualization.diversify import Diversity, diversify
 from seewhy.visualization.gallery import Gallery, joined
-from seewhy.visualization.maximize import Climb, Progress, Visualization, as_input, maximize, picture_shape
+from seewhy.visualization.maximize import Climb, Progress, Visualization, as_seen, maximize, picture_shape
 from seewhy.visualization.objectives import check_objectives
+from seewhy.visualization.purse import Purse
 
 Watching = Callable[[str, int, int, float], None]
 """Is told what the picture is for, the steps made, the steps planned, and the score."""
-
-
-@dataclass
-class Purse:
-    """A budget that several pictures share: what one leaves over, the next ones may spend."""
-
-    budget: Budget
-    left: int
-
-    def __post_init__(self) -> None:
-        self._allowance = Allowance.of(self.budget)
-        self._begun = time.monotonic()
-        self._steps = self._allowance.forwards
-
-    def share(self) -> Budget:
-        """Return what the next picture may spend."""
-        pictures, self.left = max(1, self.left), self.left - 1
-        if self._allowance.seconds is not None:
-            rest = self._allowance.seconds - (time.monotonic() - self._begun)
-            return f"{max(rest / pictures, 1e-3):.3f}s"
-        return None if self._steps is None else max(1, self._steps // pictures)
-
-    def pay(self, steps: int) -> None:
-        """Note how many steps a picture took."""
-        if self._steps is not None:
-            self._steps = max(1, self._steps - steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,21 +28,23 @@ class Series:
 
     Args:
         session: of the network.
-        climb: how each picture is made; its budget is for all of them together.
+        climbs: how the picture for a target is made; budgets of their own have no effect.
         seed: of the first picture for each target.
+        budget: the most that all pictures may take together.
         watching: is told how far each picture is.
     """
 
     session: Session
-    climb: Climb
+    climbs: Callable[[Target], Climb]
     seed: int = 0
+    budget: Budget = None
     watching: Watching | None = None
 
     def told(self, name: str) -> Progress | None:
         """Return what is told about a picture of this name."""
         return None if self.watching is None else partial(self.watching, name)
 
-    def gallery(self, made: Visualization, name: str, seeds: Sequence[int]) -> Gallery:
+    def gallery(self, made: Visualization, name: str, climb: Climb, seeds: Sequence[int]) -> Gallery:
         """Return pictures of one target as a gallery."""
         count = len(made.images)
         return Gallery(
@@ -79,7 +55,7 @@ class Series:
             seeds=tuple(seeds),
             notes=tuple(dead(curve) for curve in made.curves),
             title=self.session.model.title,
-            settings=plain(self.climb),
+            settings=(plain(climb),) * count,
         )
 
 
@@ -100,10 +76,11 @@ def maximized(
         raise ConfigError(f"at least one picture is made for each target, got count={count}")
     if diversity is not None and count < 2:
         raise ConfigError(f"pictures differ from each other where there are at least two, got count={count}")
-    session, climb = series.session, series.climb
+    session = series.session
+    climb = series.climbs(targets[0])
     grey = torch.full((1, *picture_shape(session.model, climb)), 0.5)
-    names = check_objectives(session, targets, as_input(grey, session.model))
-    purse = Purse(climb.budget, len(targets) * (count if diversity is None else 1))
+    names = check_objectives(session, targets, as_seen(grey, session.model, climb))
+    purse = Purse(series.budget, len(targets) * (count if diversity is None else 1))
     if diversity is not None:
         return (
             _diverse(series, *pair, purse=purse, count=count, diversity=diversity)
@@ -116,27 +93,28 @@ def _alike(series: Series, target: Target, name: str, purse: Purse, count: int) 
     """Make pictures of one target from as many seeds."""
     parts = []
     for seed in range(series.seed, series.seed + count):
-        own = replace(series.climb, budget=purse.share())
-        made = maximize(series.session, target, own, seed, series.told(name))
+        climb = replace(series.climbs(target), budget=purse.share())
+        made = maximize(series.session, target, climb, seed, series.told(name))
         purse.pay(len(made.curves[0]))
-        parts.append(series.gallery(made, name, (seed,)))
+        parts.append(series.gallery(made, name, climb, (seed,)))
     return joined(parts)
 
 
 def _diverse(series: Series, target: Target, name: str, *, purse: Purse, count: int, diversity: Diversity) -> Gallery:
     """Make pictures of one target that differ."""
-    own = replace(series.climb, budget=purse.share())
+    climb = replace(series.climbs(target), budget=purse.share())
     found = diversify(
-        series.session, target, own, count=count, diversity=diversity, seed=series.seed, progress=series.told(name)
+        series.session, target, climb, count=count, diversity=diversity, seed=series.seed, progress=series.told(name)
     )
-    purse.pay(2 * len(found.pictures.curves[0]))
+    purse.pay(found.steps)
     score = figures(float(found.pictures.scores.mean()))
     remark = (
         f"{name}: {count} pictures made to differ; mean score {score}, a plain picture {figures(found.plain)}; "
         f"mean cosine of their Gram matrices at {found.layer} {figures(found.likeness)}"
     )
-    made = series.gallery(found.pictures, name, range(series.seed, series.seed + count))
-    return replace(made, remarks=(remark,), settings=dict(made.settings) | {"diversity": plain(diversity)})
+    made = series.gallery(found.pictures, name, climb, range(series.seed, series.seed + count))
+    settings = made.settings[0] | {"diversity": plain(diversity)}
+    return replace(made, remarks=(remark,), settings=(settings,) * count)
 
 
 def dead(curve: Sequence[float]) -> tuple[str, ...]:
