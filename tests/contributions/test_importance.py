@@ -8,8 +8,11 @@ from PIL import Image
 from planted import LooksAt, answered, box, noise
 
 import seewhy
-from seewhy.contributions.importance import Plan
+from seewhy.contributions.importance import Plan, importance_of
+from seewhy.contributions.regions import Regions
 from seewhy.contributions.table import Estimate, Importance
+from seewhy.data.dataset import dataset
+from seewhy.engine.session import Session
 from seewhy.targets import Channel
 
 
@@ -32,6 +35,56 @@ def test_resampled_pictures_repeat_too():
         for _ in range(2)
     ]
     assert tables[0] == tables[1]
+
+
+def test_the_size_of_a_batch_changes_nothing():
+    network = LooksAt(box(2, 1) + 0.1 * noise(1)[0])
+    data = answered(network, noise(11))
+    tables = []
+    for rows in (1, 4, 16):
+        session = Session(seewhy.Model(network), rows=rows)
+        units = Regions(rows=3, columns=3, fill="resample")
+        made = importance_of(session, dataset(data, session.model), units, plan=Plan(rows=rows))
+        tables.append(made.numbers()["weights"] + [made.check.gap.value, made.check.gap.low, made.check.stability])
+    for other in tables[1:]:
+        assert_near(tables[0], other)
+
+
+def assert_near(first, second):
+    if isinstance(first, dict):
+        assert first.keys() == second.keys()
+        for name in first:
+            assert_near(first[name], second[name])
+    elif isinstance(first, list):
+        for one, other in zip(first, second, strict=True):
+            assert_near(one, other)
+    else:
+        assert first == (pytest.approx(second, abs=1e-10) if isinstance(first, float) else second)
+
+
+def test_classes_of_one_name_are_told_apart():
+    model = seewhy.Model(LooksAt(box(0, 0)), labels=["crane", "crane"])
+    made = seewhy.importance(model, (noise(6), torch.tensor([0, 1, 0, 1, 0, 1])), "regions", count=2, check=False)
+    assert set(made.weights[0].classes) == {"crane (0)", "crane (1)"}
+
+
+def test_a_watcher_is_told_how_many_pictures_are_done():
+    told = []
+    seewhy.importance(LooksAt(box(2, 1)), noise(20), "regions", count=2, progress=lambda *one: told.append(one))
+    assert told[0] == ("regions", 8, 20)
+    assert ("regions", 20, 20) in told
+    assert told[-1] == ("check, half 2 of 2", 10, 10)
+    told.clear()
+    seewhy.importance(LooksAt(box(2, 1)), noise(1), "regions", count=4, progress=lambda *one: told.append(one))
+    assert told[-1] == ("regions", 18, None)  # the picture, 16 boxes, and all of them
+
+
+def test_a_network_that_is_mostly_wrong_is_said_to_be():
+    network, inputs = LooksAt(box(2, 1)), noise(20)
+    made = seewhy.importance(network, (inputs, 1 - network(inputs).argmax(dim=1)), "regions", count=2)
+    assert any("label of only 0% of the pictures" in note for note in made.notes)
+    assert "share" not in made.weights[0].figures
+    assert any("no unit is given a share" in note for note in made.notes)
 
 
 def test_the_mean_over_pictures_and_its_interval():
@@ -218,4 +271,6 @@ def test_a_label_that_the_network_does_not_know():
 def test_a_plan_is_read_at_once():
     with pytest.raises(seewhy.ConfigError):
         Plan(by="magic")
-    assert Plan(budget="2m").seconds == 120
+    assert Plan(budget="2m").seconds == 60  # half to measure, half to check
+    assert Plan(budget="2m", check=False).seconds == 120
+    assert Plan().seconds is None

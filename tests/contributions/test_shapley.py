@@ -48,7 +48,9 @@ def worth(image, there):
 
 def brute_force(image):
     values = torch.zeros(6, dtype=torch.float64)
-    worths = {there: worth(image, there) for count in range(7) for there in map(frozenset, combinations(range(6), count))}
+    worths = {
+        there: worth(image, there) for count in range(7) for there in map(frozenset, combinations(range(6), count))
+    }
     for order in permutations(range(6)):
         there = frozenset()
         for unit in order:

@@ -15,7 +15,7 @@ from seewhy.api import ModelLike, TargetLike, as_model
 from seewhy.contributions.attributes import attributes_of
 from seewhy.contributions.bands import Bands, band_names
 from seewhy.contributions.blocks import Blocks
-from seewhy.contributions.foreground import foreground
+from seewhy.contributions.foreground import Foreground, with_masks
 from seewhy.contributions.heads import Heads
 from seewhy.contributions.importance import Plan, importance_of
 from seewhy.contributions.layer_channels import Channels
@@ -54,6 +54,7 @@ class Wanted:
     count: int | None = None
     repeats: int | None = None
     gradients: bool = False
+    left_out: int = 0
 
     def settings(self, fill: str, repeats: int = 1) -> dict[str, Any]:
         """Return what stands in the place of a unit, and how often another picture lends it."""
@@ -117,7 +118,7 @@ def importance(
         group: take units together of which any two move together with more than this correlation over the pictures, such as 0.9.
         interactions: also measure how each two of the first twenty units act together.
         check: check the ranking by removing units in its order; for several pictures.
-        budget: the most that may be spent: a time such as "2m" (half of it for the check), or, with "shapley", answers for each picture.
+        budget: the most that may be spent: a time such as "2m", which measuring, checking, grouping and pairing share, or, with "shapley", answers for each picture.
         fit: how pictures are fitted; the model's own way if None.
         device: where to run; where the network is, if None.
         seed: of everything that is drawn at random; the same seed gives the same table.
@@ -153,6 +154,10 @@ def importance(
         budget=budget,
         seed=seed,
     )
+    if masks is not None and of == "foreground":
+        masked, matched = with_masks(pictures, masks)
+        wanted = dataclasses.replace(wanted, masks=matched, left_out=len(pictures) - len(masked))
+        pictures = masked
     units = units_of(of, session, pictures, wanted)
     return importance_of(session, pictures, units, asked, plan, progress=progress)
 
@@ -206,7 +211,7 @@ def _superpixels(session: Session, data: Dataset, wanted: Wanted) -> Units:
 
 
 def _foreground(session: Session, data: Dataset, wanted: Wanted) -> Units:
-    return foreground(data, wanted.masks, **wanted.settings("blur"))
+    return Foreground(masks=wanted.masks, left_out=wanted.left_out, **wanted.settings("blur"))
 
 
 def _bands(session: Session, data: Dataset, wanted: Wanted) -> Units:

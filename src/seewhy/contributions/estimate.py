@@ -14,6 +14,7 @@ from seewhy.ops.bootstrap import interval, resampled_means
 
 LEAST_OF_CLASS = 2
 """Pictures that a class must have for a row of its own."""
+ABSENT = "in none of the pictures"
 MOST_CLASSES = 50
 """Classes that get a row, those with most pictures."""
 
@@ -63,7 +64,7 @@ def weights(
             magnitude[unit],
             loss[unit],
             {label: row[unit] for label, row in of_class.items()},
-            note=remarks[unit] if remarks else "",
+            note=ABSENT if found.score[:, unit].isnan().all() else remarks[unit] if remarks else "",
             figures={what: values[unit] for what, values in figures.items()},
         )
         for unit, name in enumerate(names)
@@ -75,12 +76,17 @@ def per_class(found: Effects, classes: Sequence[str], seed: int) -> dict[str, li
     counts = torch.bincount(found.labels.clamp_min(0)) if (found.labels >= 0).all() else torch.zeros(0)
     chosen = [int(index) for index in counts.argsort(descending=True, stable=True)[:MOST_CLASSES]]
     return {
-        classes[index] if index < len(classes) else f"class {index}": estimates(
-            found.score[found.labels == index], seed
-        )
+        class_name(index, classes): estimates(found.score[found.labels == index], seed)
         for index in chosen
         if counts[index] >= LEAST_OF_CLASS
     }
+
+
+def class_name(index: int, classes: Sequence[str]) -> str:
+    """Return the name of a class, with its number where two bear the same name, or none does."""
+    if index >= len(classes):
+        return f"class {index}"
+    return classes[index] if list(classes).count(classes[index]) == 1 else f"{classes[index]} ({index})"
 
 
 def _figures(found: Effects, seed: int) -> dict[str, list[Estimate]]:
@@ -91,9 +97,15 @@ def _figures(found: Effects, seed: int) -> dict[str, list[Estimate]]:
         everything = found.all_gone[:, None].expand_as(missing).masked_fill(missing, torch.nan)
         area = found.areas.masked_fill(missing, torch.nan)
         figures["area"] = estimates(area, seed)
-        figures["share"] = ratios(found.score, everything, seed)
-        figures["lift"] = ratios(found.score, everything * area.nanmean(dim=0), seed)
+        if counts_together(found, seed):
+            figures["share"] = ratios(found.score, everything, seed)
+            figures["lift"] = ratios(found.score, everything * area.nanmean(dim=0), seed)
     return figures
+
+
+def counts_together(found: Effects, seed: int) -> bool:
+    """Say whether the score surely falls when all units are taken away; else no unit has a share in that fall."""
+    return estimates(found.all_gone[:, None], seed)[0].low > 0
 
 
 def ranking(found: Effects, rows: Tensor | None = None) -> Float[Tensor, " m"]:

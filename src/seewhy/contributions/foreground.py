@@ -1,6 +1,5 @@
 """Foreground, background, border and corners: does the network look at the thing, or at what is around it?"""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Self
@@ -29,19 +28,19 @@ class Foreground(Parts):
     """The object and what is around it, as masks say; without masks the centre and what is around it.
 
     With masks: foreground, background, border, corners; without: centre, between (centre and border), border, corners. The first two, or three,
-    cover the picture; border and corners overlap with them. A picture without a mask, or whose object is nowhere or everywhere in
-    the part that the network sees, has border and corners only.
+    cover the picture; border and corners overlap with them. Where the object is nowhere, or everywhere, in the part that the network
+    sees, the picture does not count for the part that is not there.
 
     Args:
         fill, repeats: as for every part of the input.
-        masks: by number of the picture in the data, its mask: a file, or a tensor (h, w) for the network's input. None: there are none.
-        pictures: how many there are, so that it can be said how many lack a mask.
-        objects: where the object is in the pictures of a batch (b, h, w), and which of them have a mask (b,).
+        masks: of each picture of the data, in its order: a file, or a tensor (h, w) for the network's input. None: there are none.
+        left_out: pictures that were left out, for they have no mask.
+        objects: where the object is in the pictures of a batch.
     """
 
-    masks: Mapping[int, Path | Bool[Tensor, "h w"]] | None = field(default=None, repr=False)
-    pictures: int = 0
-    objects: tuple[Bool[Tensor, "b h w"], Bool[Tensor, " b"]] | None = field(default=None, repr=False)
+    masks: tuple[Path | Bool[Tensor, "h w"], ...] | None = field(default=None, repr=False)
+    left_out: int = 0
+    objects: Bool[Tensor, "b h w"] | None = field(default=None, repr=False)
 
     kind: ClassVar = "foreground"
 
@@ -54,52 +53,45 @@ class Foreground(Parts):
     @property
     def notes(self) -> tuple[str, ...]:
         """Say how large border and corners are, and what there is instead of masks."""
-        lacking = "" if self.masks is None else self._lacking
         sizes = f"border: the outer {BORDER:.0%} of each side; corners: four boxes of {CORNER:.0%} of each side; both overlap with the other parts"
-        if self.masks is not None:
-            return (sizes, lacking) if lacking else (sizes,)
-        return ("no masks were given, so the centre (the middle half of both sides) stands for the foreground", sizes)
-
-    @property
-    def _lacking(self) -> str:
-        lacking = self.pictures - len(self.masks or ())
-        return (
-            f"{lacking} of {self.pictures} pictures have no mask, and count for border and corners only"
-            if lacking > 0
-            else ""
-        )
+        if self.masks is None:
+            return (
+                "no masks were given, so the centre (the middle half of both sides) stands for the foreground",
+                sizes,
+            )
+        lacking = f"{self.left_out} picture{'s have' if self.left_out > 1 else ' has'} no mask, and {'are' if self.left_out > 1 else 'is'} left out"
+        return (sizes, lacking) if self.left_out else (sizes,)
 
     def of_batch(self, batch: Batch, repeat: int) -> Self:
         """Read the masks of the pictures of the batch."""
         filled = super().of_batch(batch, repeat)
         if self.masks is None:
             return filled
-        found = [self._mask(place, sample) for place, sample in zip(batch.places, batch.samples, strict=True)]
-        nothing = torch.zeros(batch.samples[0].inputs.shape[1:], dtype=torch.bool)
-        objects = torch.stack([nothing if mask is None else mask for mask in found])
-        return replace(filled, objects=(objects, torch.tensor([mask is not None for mask in found])))
-
-    def _mask(self, place: int, sample: Sample) -> Bool[Tensor, "h w"] | None:
-        """Return where the object is in one input; None without a mask."""
-        given, size = (self.masks or {}).get(place), tuple(sample.inputs.shape[1:])
-        if isinstance(given, Path):
-            if sample.geometry is None:
-                raise DataError(
-                    f"{sample.name}: a mask file fits a picture file, and this picture is a ready input; give masks as tensors"
-                )
-            return seen(read_mask(given), sample.geometry)
-        if given is not None and tuple(given.shape) != size:
-            raise ShapeError(f"{sample.name}: the mask is {tuple(given.shape)}, the network's input {size}")
-        return given
+        given = [self.masks[place] for place in batch.places]
+        found = [_object(mask, sample) for mask, sample in zip(given, batch.samples, strict=True)]
+        return replace(filled, objects=torch.stack(found))
 
     def cover(self, size: tuple[int, ...]) -> Bool[Tensor, "#b m h w"]:
         """Return where the parts lie."""
         border, corners, centre = (zone[None] for zone in zones(size))
         if self.objects is None:
             return torch.stack([centre, ~centre & ~border, border, corners], dim=1)
-        inside, known = self.objects
-        around = ~inside & known[:, None, None]
-        return torch.stack([inside, around, border.expand_as(inside), corners.expand_as(inside)], dim=1)
+        inside = self.objects
+        return torch.stack([inside, ~inside, border.expand_as(inside), corners.expand_as(inside)], dim=1)
+
+
+def _object(mask: Path | Bool[Tensor, "h w"], sample: Sample) -> Bool[Tensor, "h w"]:
+    """Return where the object is in one input."""
+    size = tuple(sample.inputs.shape[1:])
+    if isinstance(mask, Path):
+        if sample.geometry is None:
+            raise DataError(
+                f"{sample.name}: a mask file fits a picture file, and this picture is a ready input; give masks as tensors"
+            )
+        return seen(read_mask(mask), sample.geometry)
+    if tuple(mask.shape) != size:
+        raise ShapeError(f"{sample.name}: the mask is {tuple(mask.shape)}, the network's input {size}")
+    return mask
 
 
 def zones(size: tuple[int, ...]) -> tuple[Bool[Tensor, "h w"], Bool[Tensor, "h w"], Bool[Tensor, "h w"]]:
@@ -140,29 +132,26 @@ def _sources(begin: float, end: float, pixels: int, of: int, there: int) -> Tens
     return torch.where((row >= 0) & (row < there), row, there)
 
 
-def foreground(
-    data: Dataset, masks: str | Path | Bool[Tensor, "n h w"] | None, fill: str = "blur", repeats: int = 1
-) -> Foreground:
-    """Return the parts for the pictures of a data set.
+def with_masks(
+    data: Dataset, masks: str | Path | Bool[Tensor, "n h w"]
+) -> tuple[Dataset, tuple[Path | Bool[Tensor, "h w"], ...]]:
+    """Return the pictures that have a mask, and the masks.
 
     Args:
         data: the pictures.
         masks: a folder with a picture for each, matched by file name without its ending: what is not zero (black) is the object; or a tensor for ready inputs.
-        fill, repeats: as for every part of the input.
 
     Raises:
-        DataError: no mask belongs to any of the pictures, or their number is another.
+        DataError: no mask belongs to any of the pictures, or there are more masks than pictures, or fewer.
     """
-    if masks is None:
-        return Foreground(fill=fill, repeats=repeats)
     if isinstance(masks, Tensor):
         if len(masks) != len(data):
             raise DataError(f"{len(masks)} masks for {len(data)} pictures; give one for each")
-        return Foreground(fill=fill, repeats=repeats, masks=dict(enumerate(masks != 0)), pictures=len(data))
+        return data, tuple(masks != 0)
     by_name = {path.stem: path for path in files_in(Path(masks))} if Path(masks).is_dir() else {}
-    found = {place: by_name[stem] for place, name in enumerate(data.names) if (stem := Path(name).stem) in by_name}
-    if not found:
+    known = [place for place, name in enumerate(data.names) if Path(name).stem in by_name]
+    if not known:
         raise DataError(
             f"{masks}: none of the {len(by_name)} masks in it bears the name of a picture; a mask of photo.jpg is called photo.png"
         )
-    return Foreground(fill=fill, repeats=repeats, masks=found, pictures=len(data))
+    return data.part(known), tuple(by_name[Path(data.names[place]).stem] for place in known)

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from seewhy.contributions.by_gradient import contributed
 from seewhy.contributions.check import LEAST, check
 from seewhy.contributions.effects import Effects, effects, joined
-from seewhy.contributions.estimate import estimates, ranking, weights, within_errors
+from seewhy.contributions.estimate import counts_together, estimates, ranking, weights, within_errors
 from seewhy.contributions.grouping import grouped
 from seewhy.contributions.interactions import MOST, interactions
 from seewhy.contributions.shapley import Shapley, Values, shapley_effects
@@ -40,7 +40,7 @@ class Plan:
         group: units of which any two correlate by more than this are taken away together; None for each alone.
         pairs: measure how the first twenty units act together.
         check: check the ranking, where there are several pictures.
-        budget: the most that may be spent: a time ("30s"), half of it for the check; or answers for each picture (500), by Shapley.
+        budget: the most that may be spent: a time ("30s"), which measuring, checking, grouping and pairing share; or answers for each picture (500), by Shapley.
         seed: of everything that is drawn at random.
         rows: pictures at a time; the result does not depend on it.
     """
@@ -66,8 +66,9 @@ class Plan:
 
     @property
     def seconds(self) -> float | None:
-        """The time that may be spent, in all."""
-        return Allowance.of(self.budget).seconds
+        """The time that each step may take: grouping, measuring, checking and pairing share what there is."""
+        whole = Allowance.of(self.budget).seconds
+        return whole and whole / (1 + (self.group is not None) + self.check + self.pairs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +80,7 @@ class Measured:
         values: the Shapley values of each picture, where they were asked for.
         target: what was asked, in words.
         unit: of the score.
+        size: of the network's input.
         notes: what a reader must know about the passes.
     """
 
@@ -86,6 +88,7 @@ class Measured:
     values: tuple[Values, ...]
     target: str
     unit: str
+    size: tuple[int, ...]
     notes: tuple[str, ...]
 
 
@@ -133,7 +136,7 @@ def measured(study: Study, plan: Plan) -> Measured:
     shapley = plan.by == "shapley"
     batches: Iterable[Questions] = study.asked(study.units.kind, places, 1 if shapley else None)
     if plan.seconds is not None and len(places) > 1:
-        batches = Allowance(seconds=plan.seconds / (2 if plan.check else 1)).spend(batches)
+        batches = Allowance(seconds=plan.seconds).spend(batches)
     parts: list[Effects] = []
     values: list[Values] = []
     seen = _Seen()
@@ -148,7 +151,7 @@ def measured(study: Study, plan: Plan) -> Measured:
         parts.append(found)
         seen.note(questions)
     known = joined(parts)
-    return Measured(known, tuple(values), seen.target(study, known), seen.unit, tuple(seen.remarks))
+    return Measured(known, tuple(values), seen.target(study, known), seen.unit, seen.size, tuple(seen.remarks))
 
 
 def _orders(plan: Plan, study: Study) -> Shapley:
@@ -165,12 +168,14 @@ class _Seen:
         self.names: set[str] = set()
         self.remarks: dict[str, None] = {}
         self.unit = ""
+        self.size: tuple[int, ...] = ()
 
     def note(self, questions: Questions) -> None:
         """Take note of what was asked of a batch, and how its passes were made."""
         probe = questions.asked[0].probe
         self.names.update(probe.bound.names)
         self.unit = probe.bound.unit
+        self.size = tuple(probe.inputs.shape[2:])
         self.remarks.update(dict.fromkeys(getattr(probe, "remarks", ())))
 
     def target(self, study: Study, found: Effects) -> str:
@@ -198,9 +203,10 @@ def _told(study: Study, made: Measured, plan: Plan) -> Importance:
     if len(made.values) == 1:
         listed = within_errors(listed, made.values[0])
     order = ranking(found).argsort(descending=True, stable=True)
-    seconds = None if plan.seconds is None else plan.seconds / 2
-    checked = check(study, found, plan.orders, plan.seed, seconds) if plan.check else None
-    pairs = interactions(study, found.places.tolist(), order[:MOST].tolist(), plan.seed) if plan.pairs else ()
+    checked = check(study, found, plan.orders, plan.seed, plan.seconds) if plan.check else None
+    pairs = (
+        interactions(study, found.places.tolist(), order[:MOST].tolist(), plan.seed, plan.seconds) if plan.pairs else ()
+    )
     return Importance(
         kind=units.kind,
         weights=tuple(listed[unit] for unit in order),
@@ -215,7 +221,7 @@ def _told(study: Study, made: Measured, plan: Plan) -> Importance:
         notes=(*session.network.notes, *units.notes, *made.notes, *_notes(study, made, checked, plan)),
         broken=dict(study.data.broken),
         provenance=session.provenance | _settings(plan, made),
-        places=_places(study, order),
+        places=_places(study, made, order),
         figures=_figures(made, plan.seed),
     )
 
@@ -243,7 +249,13 @@ def _notes(study: Study, made: Measured, checked: Check | None, plan: Plan) -> l
         notes.append(
             "the network's answer holds no scores of classes: no loss, no accuracy, and no check of the ranking"
         )
-    elif plan.check and checked is None and pictures > 1:
+    elif found.right.mean() < 0.5:
+        notes.append(
+            f"the network finds the label of only {found.right.mean():.0%} of the pictures, so there is little accuracy to lose"
+        )
+    if found.areas is not None and not counts_together(found, plan.seed):
+        notes.append("taking all units away does not surely lower the score, so no unit is given a share of that")
+    if plan.check and checked is None and pictures > 1 and not found.right.isnan().any():
         notes.append(
             f"too few pictures or units to check the ranking: that takes at least {LEAST} pictures and 2 units"
         )
@@ -267,21 +279,12 @@ def _settings(plan: Plan, made: Measured) -> dict[str, Any]:
     return settings if plan.group is None else settings | {"group": plan.group}
 
 
-def _places(study: Study, order: Tensor) -> Array | None:
+def _places(study: Study, made: Measured, order: Tensor) -> Array | None:
     """Return which of the ranked units each pixel belongs to, where the units are places that all pictures share."""
-    data = study.data
-    first = next(
-        iter(
-            data.part([place for place in range(len(data)) if data.names[place] not in data.broken][:1]).batches(
-                study.session.model, 1
-            )
-        )
-    )
-    found = study.units.pixels(tuple(first.inputs.shape[2:]))
+    found = study.units.pixels(made.size)
     if found is None:
         return None
-    rank = order.argsort()
-    return Array.of(torch.where(found < 0, -1, rank[found.clamp_min(0)]).int())
+    return Array.of(torch.where(found < 0, -1, order.argsort()[found.clamp_min(0)]).int())
 
 
 def _figures(made: Measured, seed: int) -> dict[str, Estimate]:

@@ -1,6 +1,6 @@
 """What two units do together beyond what each does alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 import torch
@@ -9,14 +9,17 @@ from torch import Tensor
 
 from seewhy.contributions.effects import Asked
 from seewhy.contributions.estimate import estimates
-from seewhy.contributions.study import Study
+from seewhy.contributions.study import Questions, Study
 from seewhy.contributions.table import Interaction
+from seewhy.core.budget import Allowance
 
 MOST = 20
 """Units that are paired with each other: 190 pairs."""
 
 
-def interactions(study: Study, places: Sequence[int], chosen: Sequence[int], seed: int) -> tuple[Interaction, ...]:
+def interactions(
+    study: Study, places: Sequence[int], chosen: Sequence[int], seed: int, seconds: float | None = None
+) -> tuple[Interaction, ...]:
     """Return delta_jk - delta_j - delta_k for each pair of some units, the largest magnitude first.
 
     delta is the fall of the score when a unit, or both, are taken away. Positive: each makes up for the loss of the other, and only the loss of
@@ -27,6 +30,7 @@ def interactions(study: Study, places: Sequence[int], chosen: Sequence[int], see
         places: numbers of the pictures in the data.
         chosen: numbers of the units.
         seed: of the resampling.
+        seconds: time that it may take; what was seen of the pictures until then counts. None is no limit.
     """
     if len(chosen) < 2:
         return ()
@@ -35,8 +39,9 @@ def interactions(study: Study, places: Sequence[int], chosen: Sequence[int], see
     alone = torch.eye(count, dtype=torch.bool)[list(chosen)]
     gone = torch.cat([alone, alone[first] | alone[second]])
     row_of = {place: row for row, place in enumerate(places)}
-    values = torch.empty(len(places), len(first), dtype=torch.float64)
-    for questions in study.asked("pairs", places):
+    values = torch.full((len(places), len(first)), torch.nan, dtype=torch.float64)
+    batches: Iterable[Questions] = study.asked("pairs", places)
+    for questions in batches if seconds is None else Allowance(seconds=seconds).spend(batches):
         falls = torch.stack([_falls(asked, gone) for asked in questions.asked]).mean(dim=0)  # (b, singles + pairs)
         single, both = falls[:, : len(chosen)], falls[:, len(chosen) :]
         rows = [row_of[place] for place in questions.batch.places]

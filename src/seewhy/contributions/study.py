@@ -1,6 +1,6 @@
 """One set of units on one set of pictures: the passes that every question about their importance makes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,10 +9,11 @@ from torch import Tensor
 
 from seewhy.contributions.effects import Asked
 from seewhy.contributions.units import Units
+from seewhy.core.cost import Cost
 from seewhy.core.target import BoundTarget, Target
 from seewhy.core.trace import Reading
 from seewhy.data.dataset import Batch, Dataset
-from seewhy.engine.block import Question
+from seewhy.engine.block import Bill, Question
 from seewhy.engine.probe import NetworkProbe
 from seewhy.engine.session import Progress, Session
 from seewhy.errors import TargetError
@@ -76,7 +77,7 @@ class Study:
         for batch in self.data.part(places).batches(self.session.model, rows or self.rows):
             yield self._of(replace(batch, places=tuple(places[at] for at in batch.places)))
             done += len(batch.places)
-            if self.progress is not None:
+            if self.progress is not None and len(self.data) > 1:
                 self.progress(what, done, len(places))
 
     def _of(self, batch: Batch) -> "Questions":
@@ -84,7 +85,15 @@ class Study:
         block = self.session.block(self.session.network.accept(batch.inputs), needs)
         question = Question(block, self.target or LabelScore(batch.labels))
         times = [self.units.of_batch(batch, repeat) for repeat in range(self.units.repeats)]
-        return Questions(batch, [Asked(NetworkProbe(question, units.needs()), units, batch.labels) for units in times])
+        bill = Bill(watch=self._watch())
+        return Questions(batch, [Asked(NetworkProbe(question, needs, bill), units, batch.labels) for units in times])
+
+    def _watch(self) -> Callable[[Cost], None] | None:
+        """Return what tells how far a single picture is; of many, the pictures are counted."""
+        progress = self.progress
+        if progress is None or len(self.data) > 1:
+            return None
+        return lambda cost: progress(self.units.kind, cost.forwards + cost.partial, None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -208,7 +208,7 @@ class Importance:
 
     def __repr__(self) -> str:
         head = f"Importance of {len(self.weights)} {self.kind}{f' of {self.layer}' if self.layer else ''} for {self.target}"
-        lines = [f"{head}, {self.pictures} pictures, taken away: {self.replacement}"]
+        lines = [f"{head}, {self._pictures}; in the place of what is taken away: {self.replacement}"]
         width = max((len(weight.unit) for weight in self.top(SHOWN)), default=0)
         lines += [
             f"{place:3d}  {weight.unit:{width}s}  {_interval(weight.score)} {self.unit}, loss {_interval(weight.loss)}"
@@ -217,6 +217,10 @@ class Importance:
         lines += [f"     … and {len(self.weights) - SHOWN} more"] if len(self.weights) > SHOWN else []
         return "\n".join([*lines, *([self.check.words] if self.check else [])])
 
+    @property
+    def _pictures(self) -> str:
+        return f"{self.pictures} picture{'' if self.pictures == 1 else 's'}"
+
     def _repr_html_(self) -> str:
         """Return the same as a small table, for notebooks."""
         rows = "".join(
@@ -224,7 +228,7 @@ class Importance:
             for place, weight in enumerate(self.top(SHOWN), 1)
         )
         said = [
-            f"{self.pictures} pictures; taken away: {self.replacement}",
+            f"{self._pictures}; in the place of what is taken away: {self.replacement}",
             *([self.check.words] if self.check else []),
         ]
         return (
