@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 import seewhy
-from benchmarks import memory, rows, starts, table, windows
+from benchmarks import channels, climbing, memory, natural, rows, starts, table, windows
 
-EXTRA = ("windows", "memory", "starts")
+EXTRA = ("windows", "ascent", "pictures", "examples", "channels", "memory", "starts")
 
 
 def options() -> argparse.Namespace:
@@ -33,12 +33,24 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     results = [result for row in _wanted(asked.rows) if (result := _told(row, asked.seconds))]
     local = [windows.measured(name) for name in windows.BARS] if _includes(asked.rows, "windows") else []
+    climbs = (
+        [climbing.measured(name, asked.seconds) for name in climbing.UNITS] if _includes(asked.rows, "ascent") else []
+    )
+    made = climbing.pictures() if _includes(asked.rows, "pictures") else []
+    searched = (
+        [natural.measured(name, asked.seconds) for name in natural.LAYERS] if _includes(asked.rows, "examples") else []
+    )
+    silenced = [channels.measured(name) for name in channels.LAYERS] if _includes(asked.rows, "channels") else []
     grown = memory.measured() if _includes(asked.rows, "memory") else {}
     begun = starts.measured(asked.starts) if _includes(asked.rows, "starts") else []
     tables = [
         table.passes_table(results) if results else "",
         table.parity_table(results) if results else "",
         windows.table(local) if local else "",
+        climbing.table(climbs) if climbs else "",
+        climbing.pictures_table(made) if made else "",
+        natural.table(searched) if searched else "",
+        channels.table(silenced) if silenced else "",
         table.memory_table(grown, memory.COUNTS) if grown else "",
         table.starts_table(begun) if begun else "",
     ]
@@ -47,6 +59,10 @@ def main() -> None:
         whole = {
             "passes": [asdict(result) for result in results],
             "windows": [asdict(one) for one in local],
+            "ascent": [asdict(one) for one in climbs],
+            "pictures": [asdict(one) for one in made],
+            "examples": [asdict(one) for one in searched],
+            "channels": [asdict(one) for one in silenced],
             "memory": grown,
             "starts": [asdict(s) for s in begun],
         }

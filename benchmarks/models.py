@@ -3,6 +3,7 @@
 import copy
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import cycle, islice
@@ -50,6 +51,28 @@ class Case:
         """Return the same case in float64: there two ways of one formula differ by rounding only, and no ReLU flips."""
         network = copy.deepcopy(self.network).double()
         return replace(self, model=replace(self.model, module=network), images=self.images.double())
+
+
+class Reached(Exception):  # noqa: N818 (nothing went wrong)
+    """Ends a pass at the layer that was wanted."""
+
+
+class UpTo(nn.Module):
+    """A network that ends at a layer, as one would write it by hand: a hook keeps what the layer gives, and stops the pass."""
+
+    def __init__(self, network: nn.Module, layer: str) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).requires_grad_(requires_grad=False)
+        self.network.get_submodule(layer).register_forward_hook(self._keep)
+
+    def _keep(self, module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+        self.output = output
+        raise Reached
+
+    def forward(self, images: Tensor) -> Tensor:
+        with suppress(Reached):
+            self.network(images)
+        return self.output
 
 
 class Logits(nn.Module):
