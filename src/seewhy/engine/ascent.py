@@ -52,17 +52,21 @@ class Ascent:
 
     def scores(self, inputs: Float[Tensor, "b c *spatial"]) -> Float[Tensor, " b"]:
         """Return the target's value of each picture; no gradient is made."""
-        made = self.network.forward(inputs, self._needs, stop=self._stop)
+        made = self.network.forward(self.network.accept(inputs), self._needs, stop=self._stop)
         return made.trace(self.bound.each(len(inputs))).score
 
     def slope(self, inputs: Float[Tensor, "b c *spatial"]) -> tuple[Float[Tensor, " b"], Float[Tensor, "b c *spatial"]]:
-        """Return the target's value of each picture, and its gradient at the picture; that of `together` is in it."""
-        made = self._pass(inputs)
+        """Return the target's value of each picture, and its gradient at the picture; that of `together` is in it.
+
+        Pictures may be in any precision and on any device; their gradient is as they are.
+        """
+        taken = self.network.accept(inputs)
+        made = self._pass(taken)
         scores, gradient = self._back(made)
         dead = ~gradient.flatten(1).any(dim=1)
         if self._revival is not None and dead.any():
-            gradient[dead] = self._back(self._pass(inputs[dead], self._revival))[1]
-        return scores, gradient
+            gradient[dead] = self._back(self._pass(taken[dead], self._revival))[1]
+        return scores, gradient.to(inputs)
 
     def _pass(self, inputs: Float[Tensor, "b c *spatial"], rules: Rules | None = None) -> Pass:
         under = PLAINLY if rules is None else Ruled(rules)
