@@ -23,7 +23,7 @@ from seewhy.cli.progress import Watch, watched
 from seewhy.data.dataset import dataset
 from seewhy.engine.anatomy import sample_of
 from seewhy.errors import ConfigError
-from seewhy.report.examples_page import examples_page, short
+from seewhy.report.examples_page import examples_page
 from seewhy.visualization.examples import Examples
 from seewhy.visualization.search import Search, channels_of, search
 
@@ -163,7 +163,7 @@ def _tell(found: Examples, shown: dict[str, list[int]], paths: Iterable[Path], t
     if found.duplicates:
         left_out, earlier = next(iter(found.duplicates.items()))
         print_(
-            f"  {len(found.duplicates)} more are nearly the same as an earlier one and were left out ({short(left_out)} as {short(earlier)})",
+            f"  {len(found.duplicates)} more are nearly the same as an earlier one and were left out ({found.brief(left_out)} as {found.brief(earlier)})",
             markup=False,
         )
     for layer, channels in shown.items():
@@ -174,7 +174,7 @@ def _tell(found: Examples, shown: dict[str, list[int]], paths: Iterable[Path], t
             print_(f"  {dead} of them {'gives' if dead == 1 else 'give'} the same value everywhere", markup=False)
         for channel in channels[:3]:
             best = found.of(layer, channel).top[:3]
-            names = ", ".join(f"{short(example.name)} {example.value:.3g}" for example in best)
+            names = ", ".join(f"{found.brief(example.name)} {example.value:.3g}" for example in best)
             print_(f"  channel {channel}: {names}", markup=False)
     for path in paths:
         print_(f"wrote  {path}", markup=False)

@@ -38,7 +38,10 @@ def examples_page(found: Examples, channels: Sequence[int], layer: str | None = 
         subtitles=[_subtitle(found, one, len(channels))],
         cautions=_cautions(found),
         content={"cards": cards, "sees": kept(_sees(found, one)), "seen": found.seen},
-        numbers={"layer": one.layer, "channels": [_numbers(found.of(one.layer, channel)) for channel in channels]},
+        numbers={
+            "layer": one.layer,
+            "channels": [_numbers(found, found.of(one.layer, channel)) for channel in channels],
+        },
         creed=CREED,
         command=command,
         provenance=found.about,
@@ -68,15 +71,15 @@ def _cautions(found: Examples) -> list[str]:
     if found.seen < 1000:
         lines.append(f"Only {found.seen} pictures were searched. What a channel likes best may not be among them.")
     if found.duplicates:
-        lines.append(f"Left out as nearly the same as an earlier picture: {_named(list(found.duplicates))}.")
+        lines.append(f"Left out as nearly the same as an earlier picture: {_named(found, list(found.duplicates))}.")
     if found.broken:
-        lines.append(f"Could not be used: {_named(list(found.broken))}.")
+        lines.append(f"Could not be used: {_named(found, list(found.broken))}.")
     return lines
 
 
-def _named(names: Sequence[str]) -> str:
+def _named(found: Examples, names: Sequence[str]) -> str:
     """Return how many there are, and the first of them."""
-    first = ", ".join(short(name) for name in names[:_MOST_NAMED])
+    first = ", ".join(found.brief(name) for name in names[:_MOST_NAMED])
     return f"{len(names)} ({first}{', …' if len(names) > _MOST_NAMED else ''})"
 
 
@@ -98,29 +101,27 @@ def _row(found: Examples, one: ChannelExamples, part: Part) -> dict[str, Any]:
     if part.instead:
         return {"name": part.name, "instead": part.instead, "cells": []}
     pictures = found.crops(part.examples, one.layer, _SIDE)
-    cells = [_cell(example, picture) for example, picture in zip(part.examples, pictures, strict=True)]
+    cells = [
+        _cell(example, found.brief(example.name), picture)
+        for example, picture in zip(part.examples, pictures, strict=True)
+    ]
     return {"name": part.name, "instead": "", "cells": cells}
 
 
-def _cell(example: Example, picture: Image.Image) -> dict[str, str]:
+def _cell(example: Example, name: str, picture: Image.Image) -> dict[str, str]:
     where = "" if example.position is None else f", at {', '.join(map(str, example.position))}"
     share = "" if example.quantile is None else f"; {kept(percent(example.quantile))} of the pictures give no more"
     return {
         "uri": data_uri(webp_bytes(picture, _QUALITY), "image/webp"),
         "value": figures(example.value),
-        "name": short(example.name),
-        "title": f"{example.name}: {figures(example.value)}{where}{share}",
+        "name": name,
+        "title": f"{name}: {figures(example.value)}{where}{share}",
     }
 
 
-def short(name: str) -> str:
-    """Return the last part of a path."""
-    return name.replace("\\", "/").rpartition("/")[2] or name
-
-
-def _numbers(one: ChannelExamples) -> dict[str, Any]:
+def _numbers(found: Examples, one: ChannelExamples) -> dict[str, Any]:
     listed = {
-        name: [[short(example.name), example.value, example.position] for example in getattr(one, name)]
+        name: [[found.brief(example.name), example.value, example.position] for example in getattr(one, name)]
         for name in ("top", "bottom", "strip")
     }
     return {"channel": one.channel, "constant": one.constant, **listed}

@@ -1,8 +1,10 @@
 """Natural pictures that the channels of some layers like best and least, and a sample of everything between: the result of a search."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
@@ -109,6 +111,17 @@ class Examples:
             made.append(Example(source.name, int(picture), float(value), where, share, source.label))
         return tuple(made)
 
+    @cached_property
+    def _root(self) -> Path | None:
+        """The folder that all pictures are in; None where there is none, as for data in memory."""
+        folders = {Path(source.path).absolute().parent for source in self.sources.values() if source.path is not None}
+        return Path(os.path.commonpath(folders)) if folders else None
+
+    def brief(self, name: str) -> str:
+        """Return the name of a picture without the folder that all pictures are in."""
+        path = Path(name).absolute()
+        return path.relative_to(self._root).as_posix() if self._root and path.is_relative_to(self._root) else name
+
     def sees(self, layer: str | None = None) -> str:
         """Return in words how much of the picture a unit of a layer looks at."""
         found, side = self.layer(layer), min(self.view.size[-2:])
@@ -118,7 +131,7 @@ class Examples:
         return (
             across
             if 2 * found.field.reach < side
-            else f"most of the picture (half a side of {found.field.reach:.0f} pixels)"
+            else f"most of the picture, up to {found.field.reach:.0f} pixels of the input around its place"
         )
 
     def patch(self, layer: str | None, example: Example) -> Patch:
