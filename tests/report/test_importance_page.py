@@ -158,7 +158,8 @@ def test_one_picture_says_that_the_ranking_is_not_checked():
 def test_a_first_unit_that_speaks_against_is_told_with_its_own_sign():
     found = table(weights=(weight("channel 3", -2.0), weight("channel 4", 1.0)))
     assert words.first_line(found) == (
-        "Channel 3 counts most: without it the score rises by 2 logit on average (95 % interval 1.9 to 2.1)."
+        "Channel 3 counts most: without it the score rises by 2 logit on average (95 % interval 1.9 to 2.1), so it speaks against "
+        "the answer."
     )
 
 

@@ -27,7 +27,7 @@ FIGURES = {
 """Other numbers that a unit may have, and what the column is called."""
 
 WHOLE = {
-    "accuracy": "accuracy with nothing taken away",
+    "accuracy": "right with nothing taken away",
     "everything": "score with nothing taken away",
     "nothing": "score with all units taken away",
 }
@@ -65,7 +65,7 @@ def importance_page(
             "check_line": kept(words.check_line(found)),
             "map": _map(found, sample) if sample is not None and found.places is not None else None,
             "columns": [_column(found, which, title, shown) for which, title in words.columns(found)],
-            "figures": [(key, FIGURES.get(key, key)) for key in _figures(shown)],
+            "figures": [(key, _called(key, found.pictures)) for key in _figures(shown)],
             "rows": [_row(found, weight, rank) for rank, weight in enumerate(shown, 1)],
             "left": len(found.weights) - len(shown),
             "levels": _levels(shown),
@@ -73,7 +73,10 @@ def importance_page(
             "table": per_class(found),
             "pairs": [(pair.first, pair.second, words.estimate_text(pair.score, found)) for pair in found.interactions],
             "reading": words.reading(found),
-            "whole": [(WHOLE.get(key, key), words.figure_text(key, value)) for key, value in found.figures.items()],
+            "whole": [
+                (WHOLE.get(key, key), words.figure_text(key, value, found.pictures))
+                for key, value in found.figures.items()
+            ],
         },
         numbers=numbers,
         cautions=_cautions(found),
@@ -145,9 +148,13 @@ def _row(found: Importance, weight: Weight, rank: int) -> dict[str, Any]:
         "note": weight.note,
         "p": words.chance(weight.p),
         "chance": weight.p,
-        "figures": {key: words.figure_text(key, value) for key, value in weight.figures.items()},
+        "figures": {key: words.figure_text(key, value, found.pictures) for key, value in weight.figures.items()},
         "sort": {key: value.value for key, value in weight.figures.items()},
     }
+
+
+def _called(key: str, pictures: int) -> str:
+    return "stays right" if key == "accuracy" and pictures == 1 else FIGURES.get(key, key)
 
 
 def _figures(shown: Sequence[Weight]) -> list[str]:

@@ -85,7 +85,11 @@ def first_line(found: Importance) -> str:
     one = first.score if first.score.value >= 0 else Estimate(-first.score.value, -first.score.high, -first.score.low)
     sure = "; the interval holds zero, so that even the sign is not sure" if one.high > one.low and one.low <= 0 else ""
     mean = " on average" if found.pictures > 1 else ""
-    return f"{_capital(first.unit)} counts most: without it the score {towards} by {figures(one.value)}{_unit(found)}{mean}{_interval(one)}{sure}."
+    against = ", so it speaks against the answer" if first.score.value < 0 and not sure else ""
+    return (
+        f"{_capital(first.unit)} counts most: without it the score {towards} by {figures(one.value)}{_unit(found)}{mean}"
+        f"{_interval(one)}{sure}{against}."
+    )
 
 
 def _capital(name: str) -> str:
@@ -208,8 +212,10 @@ def span(one: Estimate, say: Callable[[float], str] = figures) -> str:
     return f"{say(one.low)} to {say(one.high)}"
 
 
-def figure_text(key: str, one: Estimate) -> str:
-    """Return one of the other numbers of a unit: accuracy and shares in percent."""
+def figure_text(key: str, one: Estimate, pictures: int = 2) -> str:
+    """Return one of the other numbers of a unit: accuracy and shares in percent; whether the one picture keeps its class."""
+    if key == "accuracy" and pictures == 1 and one.value in (0.0, 1.0):
+        return "yes" if one.value else "no"
     say = figures if key in PLAIN else signed_percent
     return say(one.value) + (f" ({span(one, say)})" if one.high > one.low else "")
 
