@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from seewhy.adapters.load import load_model
     from seewhy.api import Session, explain, load, method, methods
     from seewhy.api.activating import activations
-    from seewhy.api.units import unit
     from seewhy.api.searching import examples
+    from seewhy.api.surveying import atlas
+    from seewhy.api.units import unit
     from seewhy.api.visualizing import accentuate, caricature, invert, visualize
     from seewhy.api.weighing import importance
     from seewhy.core.cost import Cost
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from seewhy.engine.model import Model
 
 _HOMES = {
+    "atlas": "seewhy.api.surveying",
     "BlackBox": "seewhy.engine.black_box",
     "Cost": "seewhy.core.cost",
     "Explanation": "seewhy.api",
@@ -91,6 +93,7 @@ __all__ = [
     "__version__",
     "accentuate",
     "activations",
+    "atlas",
     "caricature",
     "examples",
     "explain",

@@ -118,7 +118,7 @@ def unit(
     """
     session = model if isinstance(model, engine.Session) else Session(model, device=device, seed=seed)
     layer, channel = unit_of(name, [known for known, _ in session.network.module.named_modules() if known])
-    wanted = Wanted(_climb(climb, steps), pictures, natural=natural, ablated=ablated, fit=fit)
+    wanted = Wanted(chosen_climb(climb or Climb(), steps), pictures, natural=natural, ablated=ablated, fit=fit)
     begun = session.cost
     place = placed(session, layer)
     pictures_of = dataset(data, session.model)
@@ -126,21 +126,17 @@ def unit(
     usual = usual_at(ground, place, wanted)
     how = Search(top=top, fit=fit, seed=seed)
     shelf = None if cache is None else Path(cache)
-    found = search(session, pictures_of, [layer], how, cache=shelf, progress=_counted(progress))
+    found = search(session, pictures_of, [layer], how, cache=shelf, progress=counted(progress))
     made = study(ground, place, channel, usual, found, wanted=wanted, seed=seed)
     return Unit(card(session, made, named(data), command=command, cost=session.cost - begun, seed=seed))
 
 
-def _climb(climb: Climb | None, steps: int | None) -> Climb:
-    made = climb or Climb()
-    if steps is None:
-        return made
-    if steps < 1:
-        raise ConfigError(f"steps must be at least 1, got {steps}")
-    return replace(made, steps=steps)
+def chosen_climb(climb: Climb, steps: int | None) -> Climb:
+    """Return a climb with another number of steps, where one is given."""
+    return climb if steps is None else replace(climb, steps=steps)
 
 
-def _counted(progress: Progress | None) -> Any:
+def counted(progress: Progress | None) -> Any:
     """Return what a search tells its progress to."""
     return None if progress is None else lambda done, of: progress("search for examples", done, of)
 

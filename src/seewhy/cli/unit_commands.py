@@ -405,5 +405,71 @@ def examples(
     )
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (activations, examples, importance, unit, visualize)
+def atlas(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model: see `seewhy models`.", show_default=False)],
+    layer: Annotated[str, typer.Argument(metavar="LAYER", help="A layer: see `seewhy layers`.", show_default=False)],
+    data: Annotated[
+        list[Path],
+        typer.Option("--data", metavar="FOLDER", help="Natural pictures; may be repeated.", show_default=False),
+    ],
+    units: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help="Which, such as 0-9,40; all, but at most 320.", show_default=False),
+    ] = None,
+    pictures: Annotated[int, typer.Option(min=1, max=4, help="Made for each unit, from different starts.")] = 2,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Of gradient ascent, for each picture.", show_default=False)
+    ] = None,
+    natural: Annotated[int, typer.Option(min=1, help="Pictures, at most, that say what is usual.")] = 256,
+    ablated: Annotated[
+        int, typer.Option(min=0, help="Pictures, at most, on which each unit is taken away; 0 for none.")
+    ] = 32,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="The time for the made pictures (10m); what is done is written.", show_default=False
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the search for examples is put away.", show_default=False),
+    ] = None,
+    out: Out = Path(),
+    fit: FitName = None,
+    checkpoint: Checkpoint = None,
+    as_json: AsJson = False,
+    force: Force = False,
+    seed: Seed = 0,
+    device: Device = None,
+) -> None:
+    """Show all units of a layer as one page that is browsed, searched and sorted; Ctrl-C keeps what is done.
+
+    Writes LAYER.atlas.html and LAYER.atlas.json.
+    """
+    from seewhy.cli.surveying import Order, run
+
+    run(
+        Order(
+            model=model,
+            layer=layer,
+            data=data,
+            checkpoint=checkpoint,
+            units=units,
+            pictures=pictures,
+            steps=steps,
+            natural=natural,
+            ablated=ablated,
+            budget=budget,
+            out=out,
+            fit=fit,
+            cache=cache,
+            as_json=as_json,
+            force=force,
+            seed=seed,
+            device=device,
+        )
+    )
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (activations, examples, importance, unit, visualize, atlas)
 """In the order in which `seewhy --help` lists them."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seewhy.contributions.table import Estimate
 from seewhy.core.cost import Cost
+from seewhy.core.sample import Geometry
 from seewhy.engine.session import Session
 from seewhy.evaluation.natural import SAMPLE
 from seewhy.evaluation.unit_effects import Effect
@@ -125,10 +126,9 @@ def patch(session: Session, found: UnitStudy, example: Example) -> NaturalPatch:
     """Cut what the unit sees out of a natural picture, and draw on the whole of it where the unit is active."""
     picture = found.found.picture(example)
     heat = found.maps.get(example.picture)
-    limit = max(0.0, float(found.natural.highest[found.channel]))
     return NaturalPatch(
-        crop=_fitting(found.found.crop(example, found.layer), _PATCH),
-        whole=None if heat is None else _drawn(found, picture, heat, limit),
+        crop=shrunk(found.found.crop(example, found.layer), _PATCH),
+        whole=None if heat is None else _drawn(found, example, picture, heat),
         name=example.name.replace("\\", "/").rsplit("/", 1)[-1],
         value=example.value,
         quantile=example.quantile,
@@ -136,14 +136,20 @@ def patch(session: Session, found: UnitStudy, example: Example) -> NaturalPatch:
     )
 
 
-def _fitting(picture: Image.Image, longest: int) -> Image.Image:
-    return shrunk(picture, longest)
+def _geometry(found: UnitStudy, example: Example, picture: Image.Image) -> Geometry:
+    """Return how the network's input lies in a picture; one that was in memory is the input itself."""
+    view = found.found.view
+    height, width = view.size[-2:]
+    if found.found.sources[example.picture].path is None and picture.size == (width, height):
+        return Geometry((height, width), (0, 0, height, width), (height, width))
+    return view.geometry((picture.height, picture.width))
 
 
-def _drawn(found: UnitStudy, picture: Image.Image, heat: Float[Tensor, "h w"], limit: float) -> Image.Image:
+def _drawn(found: UnitStudy, example: Example, picture: Image.Image, heat: Float[Tensor, "h w"]) -> Image.Image:
     """Draw an activation on its photo, on one scale for all photos of the unit: from zero to the largest natural value."""
     size = drawing_size(picture.size, _WHOLE, _WHOLE)
-    geometry = found.found.view.geometry((picture.height, picture.width))
+    limit = max(0.0, float(found.natural.highest[found.channel]))
+    geometry = _geometry(found, example, picture)
     on_source: Float[np.ndarray, "h w"] = geometry.to_source(heat.float(), (size[1], size[0])).numpy()
     values = np.where(np.isnan(on_source), np.nan, np.clip(on_source, 0, limit))
     return scene(picture, values, size, signed=False, limit=limit, outline=None)
