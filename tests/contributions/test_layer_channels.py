@@ -9,6 +9,7 @@ from torch import nn
 import seewhy
 from networks import SmallViT, seeded
 from seewhy.contributions.baseline import baselines, even_part
+from seewhy.contributions.importance import Plan, importance_of
 from seewhy.contributions.layer_channels import Channels
 from seewhy.contributions.units import first_of, one_at_a_time
 from seewhy.data.dataset import dataset
@@ -157,6 +158,17 @@ def test_a_channel_that_is_always_zero_is_said_to_be_and_does_exactly_nothing(po
     assert found.score[:, [0, 1, 2, 4]].abs().sum(dim=0).gt(0).all()
 
 
+def test_a_mean_over_a_single_photo_is_said_to_be_one(pooled):
+    pooled.conv.weight.data[3] = 0
+    pooled.conv.bias.data[3] = -1
+    _, data = data_of(pooled, (1, 3, 8, 8))
+    units = learned(pooled, data, Channels(at="act", fill="mean"))
+    assert "a single photo" in units.notes[0]
+    assert units.remarks[3] == "zero in this photo"
+    found = effects_of(pooled, data, Channels(at="act", fill="mean"), ONE)
+    torch.testing.assert_close(found.score, torch.zeros(1, 5).double(), atol=1e-12, rtol=0)  # the pool takes it anyway
+
+
 def test_activation_sizes(pooled):
     images, data = data_of(pooled)
     found = effects_of(pooled, data, Channels(at="conv"), ONE)
@@ -186,20 +198,24 @@ class Planted(nn.Module):
         self.conv.bias.data.zero_()
         self.head.weight.data = 0.05 * torch.randn(2, 8, generator=generator)
         self.head.weight.data[:, 3] = torch.tensor([-5.0, 5.0])
-        self.head.bias.data = torch.tensor([1.2, -1.2])
 
     def forward(self, x):
         return self.head(self.act(self.conv(x)).mean(dim=(2, 3)))
 
 
-@pytest.mark.parametrize("fill", ["mean", "resample", "zero"])
-def test_the_planted_channel_is_found_first(fill):
+def planted():
+    """The network, and pictures of which every other one has little red; the head's threshold lies between the two."""
     network = Planted().double().eval()
     images = torch.rand(40, 3, 6, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    images[::2, 0] *= 0.3  # every other picture has little red
+    images[::2, 0] *= 0.3
     red = (images[:, 0] - images[:, 2]).relu().mean(dim=(1, 2))
-    labels = (red > red.median()).long()
-    data = dataset((images, labels), seewhy.Model(network))
+    network.head.bias.data = torch.stack([5 * red.median(), -5 * red.median()])
+    return network, dataset((images, (red > red.median()).long()), seewhy.Model(network))
+
+
+@pytest.mark.parametrize("fill", ["mean", "resample", "zero"])
+def test_the_planted_channel_is_found_first(fill):
+    network, data = planted()
     found = effects_of(network, data, Channels(at="act", fill=fill), ONE)
     magnitude = found.score.abs().mean(dim=0)
     assert magnitude.argmax() == 3
@@ -227,3 +243,23 @@ def test_the_layer_that_methods_look_at_is_the_one_by_itself(pooled):
     assert units.names[:2] == ("channel 0", "channel 1")
     assert units.replacement == "mean of the channel over 6 pictures and all positions"
     assert replace(units, fill="zero").replacement == "zero"
+
+
+@pytest.mark.parametrize("by", ["ablation", "shapley", "contribution"])
+def test_the_planted_channel_leads_a_ranking_that_holds(by):
+    network, data = planted()
+    gradients = by == "contribution"
+    units = Channels(at="act", fill="zero" if gradients else "mean", gradients=gradients)
+    found = importance_of(seewhy.Session(network), data, units, None, Plan(by=by))
+    assert found.weights[0].unit == "channel 3"
+    assert found.check.gap.low > 0
+
+
+def test_shapley_values_where_all_that_follows_is_linear_are_what_ablation_finds(pooled):
+    _, data = data_of(pooled)
+    made = {
+        by: importance_of(seewhy.Session(pooled), data, Channels(at="act"), ONE, Plan(by=by, check=False))
+        for by in ("ablation", "shapley")
+    }
+    alone, shared = ({one.unit: one.magnitude.value for one in found.weights} for found in made.values())
+    assert alone == pytest.approx(shared)

@@ -99,8 +99,19 @@ class SlicedUnits(Units):
         remarks: list[str] = []
         for one in self.slices:
             zero = self.known[one.layer].zero.view(one.units, one.width).all(dim=1)
-            remarks += ["always zero" if silent else "" for silent in zero.tolist()]
+            remark = "always zero" if self.known[one.layer].pictures > 1 else "zero in this photo"
+            remarks += [remark if silent else "" for silent in zero.tolist()]
         return tuple(remarks)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say what a mean over a single photo means."""
+        if self.fill != "mean" or any(one.pictures > 1 for one in self.known.values()):
+            return ()
+        return (
+            f"the mean is that over the positions of a single photo: what counts is where a {self.noun} is active, not how much; "
+            "take 'blur', or give more pictures",
+        )
 
     def learned(self, session: Session, data: Dataset, seed: int) -> Self:
         """Return the same units, found in the network, with what stands in their places.

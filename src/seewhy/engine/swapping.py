@@ -1,12 +1,13 @@
 """Answers of a network in which parts of some layers' outputs are swapped: only what follows the first of them runs."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby, islice
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seewhy.core.cost import Cost
 from seewhy.core.needs import Needs
 from seewhy.core.swap import Swap
 from seewhy.core.trace import Reading
@@ -14,24 +15,41 @@ from seewhy.engine.block import Bill, Question
 from seewhy.engine.network import Network
 from seewhy.engine.partial import FromCut, agree
 from seewhy.engine.passes import upcast
-from seewhy.engine.recording import INTO, Change, into, split_call
+from seewhy.engine.recording import INTO, Change, Put, into, split_call
 from seewhy.errors import LayerError
 
 Swaps = Mapping[str, Swap]
 """What is swapped at each layer, in the order in which the layers run."""
 
+MANY = 3
+"""Variants from one layer on from which it pays to find out, with a pass for each image, what is needed to go on from there."""
+
 
 def swapped(question: Question, bill: Bill, swaps: Iterable[Swaps]) -> Iterator[Float[Tensor, "b k"]]:
     """Yield the network's answers to the images with some numbers swapped, time after time; see `seewhy.core.probe.Probe.swapped`."""
-    whole = upcast(question.block.shared.reading.output.detach())
+    unchanged = upcast(question.block.shared.reading.output.detach())
     parts: dict[str, FromSwaps] = {}
     for first, group in groupby(swaps, lambda one: next(iter(one), None)):
         if first is None:
-            yield from (whole for _ in group)
+            yield from (unchanged for _ in group)
+            continue
+        ahead = list(islice(group, MANY))
+        if first not in parts and len(ahead) < MANY:
+            yield from (_whole(question, bill, one) for one in ahead)
             continue
         if first not in parts:
             parts[first] = FromSwaps(question, bill, first)
-        yield from (upcast(reading.output) for reading in parts[first].readings(group))
+        yield from (upcast(reading.output) for reading in parts[first].readings(chain(ahead, group)))
+
+
+def _whole(question: Question, bill: Bill, swaps: Swaps) -> Float[Tensor, "b k"]:
+    """Run the whole network on all images at once."""
+    for name in swaps:
+        _node(question, name)  # raises where the layer was not asked for
+    put: dict[str, Put] = {name: swap.applied for name, swap in swaps.items()}
+    made = _lean(question).forward(question.block.inputs, question.target.needs(), put)
+    bill.cost += Cost(forwards=1)
+    return upcast(made.reading.output.detach())
 
 
 class FromSwaps(FromCut[Swaps]):
