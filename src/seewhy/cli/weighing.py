@@ -24,6 +24,7 @@ from seewhy.data.picture import sample
 from seewhy.data.table import csv_text
 from seewhy.engine.model import Model
 from seewhy.errors import ConfigError, nearest
+from seewhy.render.bar import figures
 from seewhy.report import importance_words as words
 from seewhy.report.importance_page import importance_page
 from seewhy.report.importance_picture import importance_picture
@@ -221,6 +222,9 @@ def _lines(found: Importance) -> Lines:
     made = Lines(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     made.add_column("rank", justify="right")
     made.add_column(words.ONE.get(found.kind, "unit"), overflow="fold")
+    sized = words.shows_size(found)
+    if sized:
+        made.add_column("size", justify="right")
     for _, title in words.columns(found):
         made.add_column(title, justify="right")
     tested = any(weight.p is not None for weight in found.weights)
@@ -228,7 +232,8 @@ def _lines(found: Importance) -> Lines:
         made.add_column(title)
     for rank, weight in enumerate(found.weights[:MOST_LINES], 1):
         effects = [words.estimate_text(words.effect(weight, which), found) for which, _ in words.columns(found)]
-        cells = [str(rank), weight.unit, *effects, *([words.chance(weight.p)] if tested else []), weight.note]
+        size = [figures(weight.magnitude.value)] if sized else []
+        cells = [str(rank), weight.unit, *size, *effects, *([words.chance(weight.p)] if tested else []), weight.note]
         made.add_row(*map(Text, cells))
     return made
 

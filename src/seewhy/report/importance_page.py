@@ -28,8 +28,9 @@ FIGURES = {
 
 WHOLE = {
     "accuracy": "right with nothing taken away",
-    "everything": "score with nothing taken away",
-    "nothing": "score with all units taken away",
+    "accuracy with all gone": "right with all of them taken away",
+    "score": "score with nothing taken away",
+    "score with all gone": "score with all of them taken away",
 }
 """Numbers about all units together."""
 
@@ -65,6 +66,7 @@ def importance_page(
             "check_line": kept(words.check_line(found)),
             "map": _map(found, sample) if sample is not None and found.places is not None else None,
             "columns": [_column(found, which, title, shown) for which, title in words.columns(found)],
+            "sized": words.shows_size(found),
             "figures": [(key, _called(key, found.pictures)) for key in _figures(shown)],
             "rows": [_row(found, weight, rank) for rank, weight in enumerate(shown, 1)],
             "left": len(found.weights) - len(shown),
@@ -145,12 +147,22 @@ def _row(found: Importance, weight: Weight, rank: int) -> dict[str, Any]:
     return {
         "rank": rank,
         "unit": weight.unit,
+        "size": figures(weight.magnitude.value),
+        "magnitude": weight.magnitude.value,
         "note": weight.note,
         "p": words.chance(weight.p),
         "chance": weight.p,
-        "figures": {key: words.figure_text(key, value, found.pictures) for key, value in weight.figures.items()},
+        "figures": {
+            key: _divided(words.figure_text(key, value, found.pictures)) for key, value in weight.figures.items()
+        },
         "sort": {key: value.value for key, value in weight.figures.items()},
     }
+
+
+def _divided(text: str) -> tuple[str, str]:
+    """Return a value and its interval, for two lines."""
+    value, _, interval = text.partition(" (")
+    return kept(value), interval.rstrip(")")
 
 
 def _called(key: str, pictures: int) -> str:

@@ -49,6 +49,7 @@ def bar_chart(found: Importance) -> Image.Image:
     chances = [f"{weight.unit}: {words.chance_words(weight.p)}" for weight in shown[:8] if weight.p is not None]
     notes = (
         f"{left}n = {found.pictures}; {taken}: {found.replacement}; lines are 95 % intervals",
+        "ranked by the mean size of the change of the score, up or down" if words.shows_size(found) else "",
         words.explained_line(found),
         f"corrected p-values: {'; '.join(chances)}" if chances else "",
     )

@@ -18,8 +18,8 @@ ONE = {
 MANY = ONE | {"foreground": "parts of the picture"}
 
 
-PLAIN = ("lift", "everything", "nothing")
-"""Other numbers of units that are no shares."""
+SHARES = ("accuracy", "area", "share")
+"""What names of other numbers begin with that are shares, shown in percent."""
 
 
 def plural(kind: str) -> str:
@@ -216,8 +216,13 @@ def figure_text(key: str, one: Estimate, pictures: int = 2) -> str:
     """Return one of the other numbers of a unit: accuracy and shares in percent; whether the one picture keeps its class."""
     if key == "accuracy" and pictures == 1 and one.value in (0.0, 1.0):
         return "yes" if one.value else "no"
-    say = figures if key in PLAIN else signed_percent
+    say = signed_percent if key.startswith(SHARES) else figures
     return say(one.value) + (f" ({span(one, say)})" if one.high > one.low else "")
+
+
+def shows_size(found: Importance) -> bool:
+    """Say whether the mean size of the change, by which units are ranked, is another number than the change itself."""
+    return found.kind != "attributes" and any(abs(one.score.value) != one.magnitude.value for one in found.weights)
 
 
 def estimate_text(one: Estimate, found: Importance) -> str:
