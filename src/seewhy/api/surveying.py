@@ -19,9 +19,9 @@ from seewhy.errors import ConfigError
 from seewhy.evaluation.ground import Ground, Progress
 from seewhy.evaluation.layer_study import (
     MOST_UNITS,
-    QUICK,
     Quickly,
     chosen_units,
+    quick_climb,
     quick_studies,
     usual_of_layer,
     without_each,
@@ -124,7 +124,7 @@ def atlas(
         >>> seewhy.atlas(None, "blocks.12", "photos/", budget="10m").save("blocks.12.html")
     """
     session = model if isinstance(model, engine.Session) else Session(model, device=device, seed=seed)
-    made_with = chosen_climb(climb or QUICK, steps)
+    made_with = chosen_climb(climb or quick_climb(session.model, layer), steps)
     quickly = Quickly(made_with, pictures, natural, ablated, fit, budget)
     place, begun = placed(session, layer), session.cost
     ground = Ground(session, layer, dataset(data, session.model), fit, progress)

@@ -20,7 +20,9 @@ from seewhy.report.unit import UnitCard, numbers
 from seewhy.report.unit_card import card
 from seewhy.report.unit_page import unit_page
 from seewhy.report.unit_picture import unit_picture
+from seewhy.targets import Channel
 from seewhy.visualization.maximize import Climb
+from seewhy.visualization.profiles import suited
 from seewhy.visualization.search import Search, search
 
 
@@ -94,7 +96,7 @@ def unit(
         data: natural pictures: a folder, a list of files, or (inputs (n, c, h, w), labels (n,)).
         pictures: made for it, from different starts.
         top: natural examples.
-        climb: how a picture is made.
+        climb: how a picture is made; as suits the unit and the size of the input if None.
         steps: of gradient ascent, in place of those of `climb`.
         natural: natural pictures, at most, that say what is usual; the search for examples looks at all of them.
         ablated: natural pictures, at most, on which the unit is taken away; 0 for none.
@@ -118,7 +120,13 @@ def unit(
     """
     session = model if isinstance(model, engine.Session) else Session(model, device=device, seed=seed)
     layer, channel = unit_of(name, [known for known, _ in session.network.module.named_modules() if known])
-    wanted = Wanted(chosen_climb(climb or Climb(), steps), pictures, natural=natural, ablated=ablated, fit=fit)
+    wanted = Wanted(
+        chosen_climb(climb or suited(session.model, Channel(layer, channel)), steps),
+        pictures,
+        natural=natural,
+        ablated=ablated,
+        fit=fit,
+    )
     begun = session.cost
     place = placed(session, layer)
     pictures_of = dataset(data, session.model)

@@ -1,14 +1,14 @@
 """All units of a layer at once: one pass for what is usual, one for natural examples, one without each unit, and a quick picture each."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from seewhy.core.budget import Allowance, Budget
-from seewhy.engine.model import Fit
+from seewhy.engine.model import Fit, Model
 from seewhy.errors import ConfigError, TargetError
 from seewhy.evaluation.ground import Ground, features, largest, seen_at
 from seewhy.evaluation.natural import Natural, natural
@@ -17,14 +17,14 @@ from seewhy.evaluation.unit_study import Place
 from seewhy.evaluation.unit_trust import OwnRank, Reached, mean_cosine, own_rank, reached
 from seewhy.targets import Channel
 from seewhy.visualization.maximize import Climb, as_seen, maximize
-from seewhy.visualization.views import Views
+from seewhy.visualization.profiles import suited
 
 MOST_UNITS = 320
 """Units that one atlas holds, at most."""
 
 
-QUICK = Climb(views=Views(count=1), steps=32)
-"""How a picture of an atlas is made: one view a step, and few steps."""
+QUICK_STEPS = 32
+"""Steps of gradient ascent for each picture of an atlas; it is shown in one view at each."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Quickly:
         budget: the time for the pictures that are made ("10m"); what is done by then is kept.
     """
 
-    climb: Climb = QUICK
+    climb: Climb
     pictures: int = 2
     natural: int = 256
     ablated: int = 32
@@ -82,6 +82,12 @@ class QuickStudy:
     reached: Reached
     rank: OwnRank | None
     agreement: float | None
+
+
+def quick_climb(model: Model, layer: str) -> Climb:
+    """Return how the pictures of an atlas are made: as suits a unit, but in few steps of one view."""
+    made = suited(model, Channel(layer, 0))
+    return replace(made, steps=QUICK_STEPS, views=replace(made.views, count=1))
 
 
 def chosen_units(text: str | None, units: int, layer: str) -> tuple[tuple[int, ...], bool]:
