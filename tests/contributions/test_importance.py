@@ -190,9 +190,8 @@ def test_a_broken_picture_is_named_and_the_rest_is_done(tmp_path):
 
 def test_a_budget_of_time_ends_the_pictures():
     made = planted(200, budget="0.05s")
-    assert 8 <= made.pictures < 200
+    assert 1 <= made.pictures < 200
     assert any(f"after {made.pictures} of 200 pictures" in note for note in made.notes)
-    assert made.check is not None
 
 
 def test_numbers_come_back_from_a_file(tmp_path):
@@ -225,7 +224,7 @@ def test_a_file_of_something_else(tmp_path, text, words):
 def test_the_short_form_names_what_a_reader_needs():
     made = planted()
     words = repr(made)
-    assert "Importance of 16 regions" in words
+    assert "Importance of regions (16 units) for the label of each picture, 24 pictures" in words
     assert "row 3, column 2" in words
     assert made.check.words in words
     assert "and 6 more" in words

@@ -133,7 +133,7 @@ def importance(
 
     Example:
         >>> print(seewhy.importance(None, "photos/", of="bands"))
-        Importance of 3 bands for the label of each picture, 60 pictures, ...
+        Importance of bands (3 units) for the label of each picture, 60 pictures; ...
     """
     stated = as_model(model)
     stated = stated if fit is None else dataclasses.replace(stated, fit=fit)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Self, get_args
+from typing import ClassVar, Literal, TypeVar, get_args
 
 import torch
 from jaxtyping import Bool, Float
@@ -18,6 +18,8 @@ from seewhy.engine.blocks import BlockPlace, blocks_of
 from seewhy.engine.recording import into
 from seewhy.engine.session import Session
 from seewhy.errors import ConfigError
+
+U = TypeVar("U", bound="Blocks")
 
 How = Literal["auto", "bypass", "mean"]
 """How a block is taken away."""
@@ -83,7 +85,7 @@ class Blocks(Units):
             "network knows away; replace='mean' holds every block at its mean",
         )
 
-    def learned(self, session: Session, data: Dataset, seed: int) -> Self:
+    def learned(self: U, session: Session, data: Dataset, seed: int) -> U:
         """Return the same units, found in the network, with the means of those that are held.
 
         Raises:
@@ -105,7 +107,7 @@ class Blocks(Units):
             )
         return replace(made, known=baselines(session, data, held) if held else {})
 
-    def _among(self, places: Sequence[BlockPlace]) -> Self:
+    def _among(self: U, places: Sequence[BlockPlace]) -> U:
         """Return the units for the blocks that were found; "auto" keeps to those that can be left out, where there are several and none was named."""
         left = tuple(place for place in places if self._bypassed(place))
         if self.named or self.how != "auto" or len(left) < 2:

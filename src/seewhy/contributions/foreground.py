@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, TypeVar
 
 import torch
 from jaxtyping import Bool
@@ -14,6 +14,8 @@ from seewhy.data.dataset import Batch, Dataset
 from seewhy.data.mask import read_mask
 from seewhy.data.picture import files_in
 from seewhy.errors import DataError, ShapeError
+
+U = TypeVar("U", bound="Foreground")
 
 BORDER = 0.1
 """Width of the border, as a share of each side: together 36 % of the picture."""
@@ -62,7 +64,7 @@ class Foreground(Parts):
         lacking = f"{self.left_out} picture{'s have' if self.left_out > 1 else ' has'} no mask, and {'are' if self.left_out > 1 else 'is'} left out"
         return (sizes, lacking) if self.left_out else (sizes,)
 
-    def of_batch(self, batch: Batch, repeat: int) -> Self:
+    def of_batch(self: U, batch: Batch, repeat: int) -> U:
         """Read the masks of the pictures of the batch."""
         filled = super().of_batch(batch, repeat)
         if self.masks is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from seewhy.core.probe import Probe
 from seewhy.data.dataset import Batch, Dataset
 from seewhy.engine.session import Session
 from seewhy.errors import ConfigError
+
+U = TypeVar("U", bound="Grouped")
 
 NAMED = 3
 """Units of a group that its name lists."""
@@ -82,11 +84,11 @@ class Grouped(Units):
             groups[group].append(value)
         return groups
 
-    def learned(self, session: Session, data: Dataset, seed: int) -> Self:
+    def learned(self: U, session: Session, data: Dataset, seed: int) -> U:
         """Let the units look at the data."""
         return replace(self, units=self.units.learned(session, data, seed))
 
-    def of_batch(self, batch: Batch, repeat: int) -> Self:
+    def of_batch(self: U, batch: Batch, repeat: int) -> U:
         """Let the units look at the batch."""
         return replace(self, units=self.units.of_batch(batch, repeat))
 

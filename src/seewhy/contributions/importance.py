@@ -120,7 +120,8 @@ def importance_of(
         DataError: none of the pictures can be read.
         ConfigError, TargetError: settings or a target that do not fit.
     """
-    study = Study(session, data, units.learned(session, data, plan.seed), target, plan.rows, progress)
+    rows = plan.rows if plan.seconds is None else 1  # the time may be over after any picture
+    study = Study(session, data, units.learned(session, data, plan.seed), target, rows, progress)
     made = measured(study, plan)
     if plan.group is not None:
         study = replace(study, units=grouped(study.units, made.found, plan.group))

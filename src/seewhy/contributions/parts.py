@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -16,6 +16,8 @@ from seewhy.core.probe import Probe
 from seewhy.data.dataset import Batch, Dataset
 from seewhy.engine.session import Session
 from seewhy.errors import ConfigError
+
+U = TypeVar("U", bound="Filled")
 
 RESAMPLE = "resample"
 FILLS = {
@@ -64,11 +66,11 @@ class Filled(Units):
         """What is shown there."""
         return FILLS[self.fill]
 
-    def learned(self, session: Session, data: Dataset, seed: int) -> Self:
+    def learned(self: U, session: Session, data: Dataset, seed: int) -> U:
         """Find the pictures to take from, where others lend."""
         return replace(self, lenders=donors(session, data, seed)) if self.fill == RESAMPLE else self
 
-    def of_batch(self, batch: Batch, repeat: int) -> Self:
+    def of_batch(self: U, batch: Batch, repeat: int) -> U:
         """Take what the pictures of the batch are lent."""
         return self if self.lenders is None else replace(self, shown=lent(self.lenders, batch, repeat))
 

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self, get_args
+from typing import Literal, TypeVar, get_args
 
 import torch
 from jaxtyping import Bool, Float
@@ -19,6 +19,8 @@ from seewhy.core.trace import Trace
 from seewhy.data.dataset import Batch, Dataset
 from seewhy.engine.session import Session
 from seewhy.errors import ConfigError
+
+U = TypeVar("U", bound="SlicedUnits")
 
 Replacement = Literal["auto", "mean", "resample", "blur", "zero"]
 """What stands in the place of what is taken away; "auto" is the mean over the data, and for a single photo "blur"."""
@@ -113,7 +115,7 @@ class SlicedUnits(Units):
             "take 'blur', or give more pictures",
         )
 
-    def learned(self, session: Session, data: Dataset, seed: int) -> Self:
+    def learned(self: U, session: Session, data: Dataset, seed: int) -> U:
         """Return the same units, found in the network, with what stands in their places.
 
         Raises:
@@ -127,7 +129,7 @@ class SlicedUnits(Units):
         pool = donors(session, data, seed) if fill == "resample" else None
         return replace(self, fill=fill, slices=slices, known=known, pool=pool)
 
-    def of_batch(self, batch: Batch, repeat: int) -> Self:
+    def of_batch(self: U, batch: Batch, repeat: int) -> U:
         """Return the same units, with the pictures that lend their activations."""
         return self if self.pool is None else replace(self, lent=self.pool.of(batch.places, repeat))
 

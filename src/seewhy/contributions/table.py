@@ -1,6 +1,7 @@
 """One schema for every kind of unit: what it does, how sure that is, and whether the ranking holds."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
@@ -207,37 +208,43 @@ class Importance:
         return record(cls, given)
 
     def __repr__(self) -> str:
-        head = f"Importance of {len(self.weights)} {self.kind}{f' of {self.layer}' if self.layer else ''} for {self.target}"
-        lines = [f"{head}, {self._pictures}; in the place of what is taken away: {self.replacement}"]
         width = max((len(weight.unit) for weight in self.top(SHOWN)), default=0)
+        lines = [self._head]
         lines += [
-            f"{place:3d}  {weight.unit:{width}s}  {_interval(weight.score)} {self.unit}, loss {_interval(weight.loss)}"
+            f"{place:3d}  {weight.unit:{width}s}  {_interval(weight.score)} {self.unit} (size {weight.magnitude.value:.3f}), loss {_interval(weight.loss)}"
             for place, weight in enumerate(self.top(SHOWN), 1)
         ]
         lines += [f"     … and {len(self.weights) - SHOWN} more"] if len(self.weights) > SHOWN else []
         return "\n".join([*lines, *([self.check.words] if self.check else [])])
 
-    @property
-    def _pictures(self) -> str:
-        return f"{self.pictures} picture{'' if self.pictures == 1 else 's'}"
-
     def _repr_html_(self) -> str:
         """Return the same as a small table, for notebooks."""
         rows = "".join(
-            f"<tr><td>{place}</td><td>{escape(weight.unit)}</td><td>{_interval(weight.score)}</td><td>{_interval(weight.loss)}</td></tr>"
+            f"<tr><td>{place}</td><td>{escape(weight.unit)}</td><td>{_interval(weight.score)}</td>"
+            f"<td>{weight.magnitude.value:.3f}</td><td>{_interval(weight.loss)}</td></tr>"
             for place, weight in enumerate(self.top(SHOWN), 1)
         )
-        said = [
-            f"{self._pictures}; in the place of what is taken away: {self.replacement}",
-            *([self.check.words] if self.check else []),
-        ]
         return (
-            f"<table><caption>{escape(self.kind)} for {escape(self.target)}</caption><thead><tr><th></th><th>unit</th>"
-            f"<th>score ({escape(self.unit)})</th><th>loss</th></tr></thead><tbody>{rows}</tbody></table>"
-            + "".join(f"<p>{escape(line)}</p>" for line in said)
+            f"<table><caption>{escape(self._head)}</caption><thead><tr><th></th><th>unit</th><th>score ({escape(self.unit)})</th>"
+            f"<th>size</th><th>loss</th></tr></thead><tbody>{rows}</tbody></table>"
+            + (f"<p>{escape(self.check.words)}</p>" if self.check else "")
+        )
+
+    @property
+    def _head(self) -> str:
+        """What was measured, in one line."""
+        where = f" of {self.layer}" if self.layer else ""
+        pictures = f"{self.pictures} picture{'' if self.pictures == 1 else 's'}"
+        return (
+            f"Importance of {self.kind}{where} ({len(self.weights)} units) for {self.target}, {pictures}; in the place of what is taken away: "
+            f"{self.replacement}; loss: {self.labels}"
         )
 
 
 def _interval(value: Estimate) -> str:
-    """Write an estimate: value and interval."""
+    """Write an estimate: value, and interval where there is one."""
+    if value.low == value.high:
+        return f"{value.value:+.3f}"
+    if not math.isfinite(value.high - value.low):
+        return f"{value.value:+.3f} (interval not known)"
     return f"{value.value:+.3f} ({value.low:+.3f} to {value.high:+.3f})"

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import ClassVar, Self
+from typing import ClassVar, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -13,6 +13,8 @@ from seewhy.core.probe import Probe
 from seewhy.core.values import Array
 from seewhy.data.dataset import Batch, Dataset
 from seewhy.engine.session import Session
+
+U = TypeVar("U", bound="Units")
 
 Gone = Iterable[Bool[Tensor, " m"]]
 """Which of the m units are taken away, time after time."""
@@ -58,7 +60,7 @@ class Units(ABC):
         """What a reader must know about each unit: "always zero"; empty, or one for each unit."""
         return ()
 
-    def learned(self, session: Session, data: Dataset, seed: int) -> Self:
+    def learned(self: U, session: Session, data: Dataset, seed: int) -> U:
         """Return the same units, having looked at the data: at the mean of a channel, at pictures to take from.
 
         Raises:
@@ -66,7 +68,7 @@ class Units(ABC):
         """
         return self
 
-    def of_batch(self, batch: Batch, repeat: int) -> Self:
+    def of_batch(self: U, batch: Batch, repeat: int) -> U:
         """Return the same units, for the pictures of a batch: their masks, the pictures that lend them something."""
         return self
 
