@@ -46,7 +46,7 @@ def test_a_linear_unit_gets_the_signs_of_its_weights(canvas, channels):
     made = maximize(session(Scene(weight), channels=channels), Channel("layer", 0), climb)
     agreed = ((made.images[0] - 0.5).sign() == weight.sign()).float()
     assert made.images.shape == (1, channels, 16, 16)
-    assert float((agreed * weight.abs()).sum() / weight.abs().sum()) > (0.94 if channels == 3 else 0.99)
+    assert float((agreed * weight.abs()).sum() / weight.abs().sum()) > (0.94 if channels == 3 else 0.98)
 
 
 class Detector(nn.Module):

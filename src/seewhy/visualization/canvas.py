@@ -120,7 +120,8 @@ def radii(height: int, width: int) -> Float[Tensor, "h half"]:
 def colour_mix(device: torch.device) -> Float[Tensor, "3 3"]:
     """Return what turns three independent numbers into red, green and blue; its largest column has length 1."""
     mix = torch.tensor(COLOURS)
-    return (mix / mix.norm(dim=0).max()).to(device)
+    lengths: Tensor = mix.norm(dim=0)
+    return (mix / lengths.max()).to(device)
 
 
 def coloured(planes: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:

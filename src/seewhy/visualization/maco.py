@@ -101,7 +101,8 @@ def _along(places: np.ndarray, cycles: np.ndarray, strengths: np.ndarray) -> np.
     """Interpolate in logarithms, and go on with the slope of the last five rings."""
     x, y = np.log(cycles), np.log(strengths)
     slope = (y[-1] - y[-6]) / (x[-1] - x[-6])
-    return np.interp(places, x, y) + slope * np.maximum(0, places - x[-1])
+    found: np.ndarray = np.interp(places, x, y) + slope * np.maximum(0, places - x[-1])
+    return found
 
 
 @lru_cache(maxsize=1)
