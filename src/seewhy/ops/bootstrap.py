@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 DRAWS = 2000
@@ -45,7 +45,7 @@ def _counts(n: int, draws: int, generator: Generator) -> list[Float[Tensor, "par
 
 
 def interval(
-    means: Float[Tensor, "draws m"], cases: Float[Tensor, " m"], level: float = LEVEL
+    means: Float[Tensor, "draws m"], cases: Int[Tensor, " m"], level: float = LEVEL
 ) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
     """Return the ends of the expanded percentile interval of each column.
 
@@ -77,7 +77,7 @@ def _outside(cases: int, level: float) -> float:
 
 
 def _quantile(
-    ordered: Float[Tensor, "draws m"], known: Float[Tensor, " m"], share: Float[Tensor, " m"]
+    ordered: Float[Tensor, "draws m"], known: Int[Tensor, " m"], share: Float[Tensor, " m"]
 ) -> Float[Tensor, " m"]:
     """Return a quantile of each column of ordered values, of which the first so many are known; linear between two of them."""
     place = (share * (known - 1)).clamp_min(0)
