@@ -46,9 +46,15 @@ def bar_chart(found: Importance) -> Image.Image:
     columns = [_bars(found, which, title, shown) for which, title in words.columns(found)]
     taken = "shuffled" if found.kind == "attributes" else "in its place"
     left = f"the first {len(shown)} of {len(found.weights)}; " if len(shown) < len(found.weights) else ""
+    sure = any(
+        words.effect(weight, which).high > words.effect(weight, which).low
+        for weight in shown
+        for which in ("score", "loss")
+    )
+    intervals = "; lines are 95 % intervals" if sure else ""
     chances = [f"{weight.unit}: {words.chance_words(weight.p)}" for weight in shown[:8] if weight.p is not None]
     notes = (
-        f"{left}n = {found.pictures}; {taken}: {found.replacement}; lines are 95 % intervals",
+        f"{left}n = {found.pictures}; {taken}: {found.replacement}{intervals}",
         "ranked by the mean size of the change of the score, up or down" if words.shows_size(found) else "",
         words.explained_line(found),
         f"corrected p-values: {'; '.join(chances)}" if chances else "",

@@ -201,7 +201,8 @@ def _reading_attributes(found: Importance) -> tuple[tuple[str, str], ...]:
         ),
         (
             "gap",
-            "mean loss of the pictures of a level minus that of all others; above zero the network does worse there.",
+            "mean loss of the pictures of a level minus that of all others; above zero the network does worse there. A plain difference: another "
+            "attribute may stand behind it, which the p of the table above takes into account.",
         ),
         ("caution", "these are links, not causes: what is not in the table can stand behind an attribute."),
     )
