@@ -111,14 +111,17 @@ def _lucent(layer: str, channel: int) -> Callable[[], None]:
     wanted = objectives.channel(layer.replace(".", "_"), channel)
 
     def run() -> None:
+        own = copy.deepcopy(network)
         render.render_vis(
-            copy.deepcopy(network),
+            own,
             wanted,
             lambda: param.image(224),
             thresholds=(STEPS,),
             progress=False,
             show_image=False,
         )
+        for part in own.modules():  # a hook holds its module, the module its hook, and the hook what it has seen
+            part._forward_hooks.clear()
 
     return run
 
