@@ -32,8 +32,11 @@ from seewhy.visualization.tally import Tally
 Progress = Callable[[int, int], None]
 """Is told how many pictures are done, of how many."""
 
-EYES = 12
+EYES = 8
 """Units of a layer whose gradients its effective receptive field is measured on."""
+
+SLOWEST = 20.0
+"""A search that takes a second to put away is not put away again within so many."""
 
 SAME = 1e-3
 """How far the network's activations may be from those of a search that was put away, as a share of the largest, to be the same network."""
@@ -52,7 +55,7 @@ class Search:
         fit: how pictures are fitted; the model's own way if None.
         rows: pictures per pass. The last bits of an activation may depend on it, so it is not measured.
         seed: of the random sample.
-        save: seconds between two savings of a search that has a cache.
+        save: seconds between two savings of a search that has a cache, or more where they take long.
     """
 
     top: int = 9
@@ -201,7 +204,7 @@ class _Hunt:
     def run(self, progress: Progress | None) -> None:
         """Look at all pictures that the tally does not yet hold."""
         data, tally, how = self.data, self.tally, self.how
-        saved = time.monotonic()
+        saved, pause = time.monotonic(), how.save
         if progress is not None:
             progress(tally.place, len(data))
         for batch in data.batches(self.session.model, how.rows, how.fit, tally.place, marks=True, light=True):
@@ -209,9 +212,10 @@ class _Hunt:
             tally.place = batch.places[-1] + 1
             if progress is not None:
                 progress(tally.place, len(data))
-            if time.monotonic() - saved >= how.save:
+            if (now := time.monotonic()) - saved >= pause:
                 self.put_away({})
                 saved = time.monotonic()
+                pause = max(how.save, SLOWEST * (saved - now))
         tally.place = len(data)
         self._note_unread()
         if not tally.layers:

@@ -1,5 +1,6 @@
 """All that a search keeps while the pictures go by, and how it is put away and taken up again."""
 
+from array import array
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
@@ -38,7 +39,7 @@ class Tally:
         self.layers: dict[str, LayerSearch] = {}
         self.draw = Draw(sample)
         self.likeness = Likeness()
-        self.numbers: list[int] = []
+        self.numbers = array("i")
         self.place = self.seen = 0
         self.doubles: dict[int, int] = {}
         self.broken: dict[int, str] = {}
@@ -85,7 +86,10 @@ class Tally:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all arrays, to be put away."""
-        found = {"likeness": torch.from_numpy(self.likeness.known.copy()), "numbers": torch.tensor(self.numbers).int()}
+        found = {
+            "likeness": torch.from_numpy(self.likeness.known.copy()),
+            "numbers": torch.tensor(self.numbers, dtype=torch.int32),
+        }
         for number, layer in enumerate(self.layers.values()):
             found |= {f"{number}.{name}": tensor for name, tensor in layer.tensors().items()}
         return found
@@ -112,7 +116,7 @@ class Tally:
             tickets, drawn = tuple(map(int, facts["tickets"])), tuple(map(int, facts["drawn"]))
             self.draw = Draw(self.draw.size, tickets, drawn)
             self.likeness = Likeness(np.asarray(tensors["likeness"].numpy(), np.uint8))
-            self.numbers = tensors["numbers"].tolist()
+            self.numbers = array("i", tensors["numbers"].tolist())
             self.place, self.seen = int(facts["place"]), int(facts["seen"])
             self.doubles = {int(place): int(earlier) for place, earlier in facts["doubles"]}
             self.broken = {int(place): str(why) for place, why in facts["broken"]}
