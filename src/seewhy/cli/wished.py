@@ -89,10 +89,10 @@ def _check(wish: Wish) -> None:
     if wish.way in ("caricature", "inversion"):
         if units:
             raise ConfigError(f"a {wish.way} repeats whole layers; leave out --channel and --class")
-    elif not units and wish.way is None:
-        raise ConfigError("say what the pictures are for: --layer blocks.8 --channel 0-9, or --class zebra")
     elif wish.layers and not wish.channels:
         raise ConfigError("--layer wants --channel: which units of the layer? For instance --channel 0-9")
+    elif not units and wish.way is None:
+        raise ConfigError("say what the pictures are for: --layer blocks.8 --channel 0-9, or --class zebra")
     if wish.against is not None and not wish.classes:
         raise ConfigError("--against goes with --class: --class zebra --against horse")
     if wish.at is not None and not wish.channels:

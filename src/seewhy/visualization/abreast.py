@@ -13,9 +13,6 @@ from seewhy.engine.session import Session
 from seewhy.visualization.maximize import Climb, Progress, as_input, as_seen, pace, picture_shape, view_size
 from seewhy.visualization.regular import contrast, total_variation
 
-QUICKER, SLOWER = 1.1, 0.85
-"""By how much the weight of a side condition grows while there is room for more of it, and shrinks while there is too much."""
-
 
 @dataclass
 class Rein:
@@ -24,15 +21,18 @@ class Rein:
     Attributes:
         weight: at present.
         least, most: between these it stays.
+        quicker, slower: factors by which it grows and shrinks.
     """
 
     weight: float
     least: float = 0.0
     most: float = float("inf")
+    quicker: float = 1.1
+    slower: float = 0.85
 
     def pull(self, *, tighter: bool) -> None:
         """Make the condition weigh a little more, or less."""
-        self.weight = min(self.most, max(self.least, self.weight * (QUICKER if tighter else SLOWER)))
+        self.weight = min(self.most, max(self.least, self.weight * (self.quicker if tighter else self.slower)))
 
 
 class Abreast:
@@ -55,14 +55,14 @@ class Abreast:
             begun = [climb.canvas.begin(self._shape, generator) for generator in self._generators]
             self._numbers = [numbers.clone().requires_grad_() for numbers in begun]
 
-    def pictures(self) -> Float[Tensor, "n c h w"]:
-        """Return the pictures as they are now."""
-        return torch.stack([self._climb.canvas.picture(numbers, self._shape) for numbers in self._numbers])
+    def pictures(self, share: float = 1.0) -> Float[Tensor, "n c h w"]:
+        """Return the pictures as they are now, or those of a share of their numbers."""
+        return torch.stack([self._climb.canvas.picture(numbers * share, self._shape) for numbers in self._numbers])
 
     @torch.no_grad()
-    def finished(self) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]:
+    def finished(self, share: float = 1.0) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]:
         """Return the pictures, and the same as the network takes them; without a graph."""
-        pictures = self.pictures()
+        pictures = self.pictures(share)
         return pictures, as_seen(pictures, self._model, self._climb)
 
     def rise(

@@ -19,6 +19,9 @@ from seewhy.visualization.maximize import Climb, Progress, Visualization, as_inp
 DARKEST = 0.01
 """Values of a photo are kept so far from 0 and 1 at the start, as a sigmoid that is shut lets no change through."""
 
+HALVINGS = 6
+"""Trials that find how much of a change that went too far can stay: to one part in 64."""
+
 
 @dataclass(frozen=True, eq=False)
 class Overlaid(Canvas):
@@ -103,7 +106,8 @@ def accentuate(
     farther than it may be, and shrinks while it is nearer.
 
     Source: Hamblin et al. 2024, Feature Accentuation, arXiv 2402.10039 (start from the photo in frequencies, the same augmentation for both,
-    a penalty at a hidden layer; there its weight is fixed).
+    a penalty at a hidden layer; there its weight is fixed). What is too far at the end is shortened: the change is scaled down until the
+    picture, not moved, is as near as it must be.
     """
     start = as_input(photo[None], session.model)
     layer = leash.layer or halfway(session, tuple(photo.shape))
@@ -115,11 +119,26 @@ def accentuate(
     held.scale = max(abs(before), 1e-6)
     group = Abreast(session, own, (seed,), photo)
     curve = group.rise(ascent, steps=climb.steps, before=held.look, progress=progress)
-    image, shown = group.finished()
     held.look(start)
-    distance = held.distance(held.seen(shown))
-    made = Visualization(image, ascent.scores(shown).cpu(), ascent.bound.names, ascent.bound.unit, (tuple(curve),))
-    return Accentuation(made, before, float(distance.mean()), layer)
+    image, distance = _shortened(group, held, leash.within)
+    score = ascent.scores(as_input(image, session.model))
+    made = Visualization(image, score.cpu(), ascent.bound.names, ascent.bound.unit, (tuple(curve),))
+    return Accentuation(made, before, distance, layer)
+
+
+def _shortened(group: Abreast, held: "_Held", within: float) -> tuple[Float[Tensor, "1 c h w"], float]:
+    """Return the picture, and its distance; where it has gone too far, as much of the change as is allowed, found by halving."""
+    image, shown = group.finished()
+    distance, least, most = held.distance_of(shown), 0.0, 1.0
+    if distance <= within:
+        return image, distance
+    for _ in range(HALVINGS):
+        middle = (least + most) / 2
+        image, shown = group.finished(middle)
+        distance = held.distance_of(shown)
+        least, most = (middle, most) if distance <= within else (least, middle)
+    image, shown = group.finished(least)
+    return image, held.distance_of(shown)
 
 
 def halfway(session: Session, shape: tuple[int, ...]) -> str:
@@ -139,7 +158,7 @@ class _Held:
     def __init__(self, session: Session, layer: str, within: float) -> None:
         self._session, self._layer, self._within = session, layer, within
         self._features: Tensor | None = None
-        self._rein = Rein(1.0, 1e-4, 1e6)
+        self._rein = Rein(1.0, 1e-4, 1e6, quicker=1.25, slower=0.8)
         self.scale = 1.0
 
     def look(self, views: Float[Tensor, "n c h w"]) -> None:
@@ -151,6 +170,10 @@ class _Held:
         network = self._session.network
         needs = Needs(activations=frozenset({self._layer}))
         return network.forward(network.accept(views), needs, stop=True).reading.activation[self._layer].detach()
+
+    def distance_of(self, shown: Float[Tensor, "1 c h w"]) -> float:
+        """Return |a - f| / |f| of a picture."""
+        return float(self.distance(self.seen(shown))[0])
 
     def distance(self, activation: Tensor) -> Float[Tensor, " n"]:
         """Return |a - f| / |f| of each view."""

@@ -98,11 +98,12 @@ def diversify(
         or min(target.needs().layers, default="")
         or session.network.target_layer(session.network.accept(start))
     )
+    size = max(abs(reached), abs(reached - curve[0]))
     rein = Rein(diversity.weight, diversity.weight / 64, diversity.weight * 64)
 
     def apart(reading: Reading) -> Float[Tensor, ""]:
         seen = reading.activation[layer]
-        return -rein.weight * abs(reached) * len(seen) * likeness(seen, count)
+        return -rein.weight * size * len(seen) * likeness(seen, count)
 
     def follow(step: int, score: float) -> None:
         wanted = curve[min(step, len(curve) - 1)]

@@ -36,12 +36,13 @@ def kept_in_place(model: Model, way: str) -> Climb:
         raise ConfigError(
             f"a photo gives a {', '.join(WAYS)}; got {way!r}" + (f" (did you mean {near}?)" if near else "")
         )
-    shift = min(model.needs_preprocessing()[0]) / 56
+    pixel = min(model.needs_preprocessing()[0]) / 224
     if way == "accentuation":
-        return Climb(views=Views(turn=5.0, scale=0.05, shift=2 * shift), steps=96, patient=True)
-    still = Views(count=1, turn=1.0, scale=0.01, shift=shift if way == "caricature" else shift / 4)
-    canvas = Fourier(decay=1.0, finest=None if way == "inversion" else 0.25)
-    return Climb(canvas, still, steps=256, patient=True)
+        return Climb(views=Views(turn=5.0, scale=0.05, shift=8 * pixel), steps=96, patient=True)
+    still = Views(count=1, turn=0.0, scale=0.0, shift=0.5 * pixel if way == "caricature" else 0.0)
+    if way == "caricature":
+        return Climb(Fourier(decay=1.0, finest=0.35, rate=0.15), still, steps=160, patient=True)
+    return Climb(Fourier(decay=1.0, finest=None, rate=0.1), still, steps=192, tv=1.0, patient=True)
 
 
 def caricatures(
@@ -57,8 +58,7 @@ def inversions(series: Series, photo: Float[Tensor, "c h w"], layers: Sequence[s
     targets = [-1 * Distance(layer, features_of(series.session, photo, layer)) for layer in _some(layers)]
     made = _matched(series, photo, targets, [f"inversion of {layer}" for layer in layers])
     return (
-        replace(one, scores=-one.scores, photo_scores=(0.0,), units=("of the photo's activations missed",))
-        for one in made
+        replace(one, scores=-one.scores, photo_scores=(), units=("of the photo's activations missed",)) for one in made
     )
 
 
