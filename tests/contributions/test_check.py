@@ -63,7 +63,7 @@ def test_each_half_is_judged_by_the_order_of_the_other():
 
 def test_area_is_the_mean_accuracy_over_shares_removed():
     kept = torch.tensor([1.0, 1.0, 0.0, 0.0], dtype=torch.float64).expand(1, 5, 4)
-    removed = Removal((0, 2, 4, 10), kept, torch.zeros(5), ("this ranking",))
+    removed = Removal((0, 2, 4, 10), kept, torch.zeros(5, dtype=torch.int64), ("this ranking",))
     assert removed.areas[0].tolist() == pytest.approx([0.2 + 0.1] * 5)
 
 
@@ -73,7 +73,7 @@ def test_gap_has_the_interval_of_a_paired_mean():
     other = (
         (torch.rand(1, 80, 2, generator=generator) < 0.7).double().expand(12, -1, -1)
     )  # all random orders do the same
-    removed = Removal((0, 1), torch.cat([own, other]), torch.zeros(80), ("this ranking",))
+    removed = Removal((0, 1), torch.cat([own, other]), torch.zeros(80, dtype=torch.int64), ("this ranking",))
     gap = gap_to_random(removed, 0)
     each = removed.areas[1] - removed.areas[0]
     half = 1.99 * each.std().item() / math.sqrt(80)
@@ -85,7 +85,7 @@ def test_gap_has_the_interval_of_a_paired_mean():
 def test_orders_that_are_beaten_are_counted():
     areas = torch.tensor([0.5, 0.6, 0.7, 0.5, 0.4], dtype=torch.float64)
     kept = areas[:, None, None].expand(5, 3, 2)
-    assert share_beaten(Removal((0, 1), kept, torch.zeros(3), ("this ranking",))) == (2 + 0.5) / 4
+    assert share_beaten(Removal((0, 1), kept, torch.zeros(3, dtype=torch.int64), ("this ranking",))) == (2 + 0.5) / 4
 
 
 def test_a_true_ranking_holds_and_its_halves_agree():

@@ -121,7 +121,7 @@ def effects(asked: Sequence[Asked], places: Sequence[int]) -> Effects:
     falls, rises = whole.score - score, loss - whole.loss
     absent = torch.zeros(1, 1, dtype=torch.bool) if areas is None else areas == 0
 
-    def alone(values: Float[Tensor, "repeats m+1 b"]) -> Float[Tensor, "b m"]:
+    def alone(values: Float[Tensor, "repeats all b"]) -> Float[Tensor, "b m"]:
         return values[:, :-1].mean(dim=0).T.masked_fill(absent, torch.nan)
 
     return Effects(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Shaped
 from torch import Tensor
 
 from seewhy.contributions.parts import Parts
@@ -112,7 +112,7 @@ def _from_edge(length: int) -> Tensor:
     return torch.minimum(share, 1 - share)
 
 
-def seen(mask: Bool[Tensor, "h w"], geometry: Geometry) -> Bool[Tensor, "h w"]:
+def seen(mask: Bool[Tensor, "h w"], geometry: Geometry) -> Bool[Tensor, "rows columns"]:
     """Return the part of a mask of the source picture that the network sees, at its input's size; outside of the picture is no object.
 
     The mask may have another size than the picture that it belongs to; it is stretched over it.
@@ -135,7 +135,7 @@ def _sources(begin: float, end: float, pixels: int, of: int, there: int) -> Tens
 
 
 def with_masks(
-    data: Dataset, masks: str | Path | Bool[Tensor, "n h w"]
+    data: Dataset, masks: str | Path | Shaped[Tensor, "n h w"]
 ) -> tuple[Dataset, tuple[Path | Bool[Tensor, "h w"], ...]]:
     """Return the pictures that have a mask, and the masks.
 
