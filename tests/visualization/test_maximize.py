@@ -86,7 +86,7 @@ def test_the_score_is_that_of_the_picture_as_it_is(cnn):
     one = session(cnn)
     made = maximize(one, ClassScore(2), Climb(views=GENTLE, steps=8))
     answer = cnn(((made.images - 0.5) / 0.25).double())
-    assert float(made.scores[0]) == pytest.approx(float(answer[0, 2]), rel=1e-5)
+    assert float(made.scores[0]) == pytest.approx(answer[0, 2].item(), rel=1e-5)
     assert len(made.curves) == 1 and len(made.curves[0]) == 8
 
 

@@ -66,9 +66,9 @@ class Fourier(Canvas):
     Args:
         deviation: of the numbers at the start.
         decay: power of 1 / f. Olah et al. have 1; more gives smoother and more colourful pictures, less gives finer grain.
-        finest: frequencies above it, in cycles per pixel, fade out, with the fourth power of a Butterworth filter; None keeps all. A quarter
+        finest: frequencies above it, in cycles per pixel, fade out, with the fourth power of a Butterworth filter; None keeps all. 0.3
             rules out the grain of two and three pixels that strided layers like, and that is in no photo.
-        rate: step length.
+        rate: step length; with 128 steps 0.05 leaves pictures milky, and at 0.1 those of late layers saturate.
 
     Source: Olah et al. 2017, Feature Visualization, doi 10.23915/distill.00007, section "Preconditioning and Parameterization"; the limit
     `finest` is our own.
@@ -76,8 +76,8 @@ class Fourier(Canvas):
 
     deviation: float = 0.01
     decay: float = 1.25
-    finest: float | None = 0.25
-    rate: float = 0.05
+    finest: float | None = 0.3
+    rate: float = 0.07
 
     def __post_init__(self) -> None:
         if self.finest is not None and self.finest <= 0:

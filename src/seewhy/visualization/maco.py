@@ -23,9 +23,9 @@ class Maco(Canvas):
     them: whole objects for classes. Where the unit wants nothing, noise with a natural spectrum stays. For channels of early layers, whose
     patterns have one frequency, it misleads: it must put all the others somewhere, too.
 
-    The strengths are a table in this package, `spectrum.json`: the mean magnitude in rings of frequency of 183 photos (60 of ImageNet's
-    validation set, 123 of COCO), cut square, scaled to 256 pixels, mirrored at the border so that it is no edge, values kept 1 % from black
-    and white, before the sigmoid, in the colours of `canvas.COLOURS`. Pictures with other than three channels have the first colour's, which is brightness.
+    The strengths are a table in this package, `spectrum.json`: the mean magnitude in rings of frequency of 183 photos (58 of ImageNet, 125 of
+    COCO), cut square, scaled to 256 pixels, mirrored at the border so that it is no edge, values kept 1 % from black and white, before the
+    sigmoid, in the colours of `canvas.COLOURS`. Pictures with other than three channels have the first colour's, which is brightness.
 
     Args:
         contrast: factor of all strengths; 1 is that of photos.
@@ -41,7 +41,7 @@ class Maco(Canvas):
     contrast: float = 1.0
     finest: float | None = None
     deviation: float = 1.0
-    rate: float = 0.5
+    rate: float = 1.0
 
     def __post_init__(self) -> None:
         if self.contrast <= 0 or (self.finest is not None and self.finest <= 0):
