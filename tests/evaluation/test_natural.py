@@ -44,6 +44,16 @@ def test_dead_unit_is_constant_and_stands_nowhere():
     assert torch.isfinite(standing[:4]).all()
 
 
+def test_a_unit_at_its_ceiling_on_every_picture_is_constant_but_not_dead():
+    model = planted_model()
+    model.module.look.register_forward_hook(lambda part, given, made: made.clamp(max=-1.0) if made.min() < -9 else made)
+    inputs, labels = natural_inputs(8)
+    ramp = torch.linspace(-1, 1, 16, dtype=torch.float64).expand(8, 3, 16, 16) * 100
+    found = natural(Ground(seewhy.Session(model), "look", dataset((ramp + inputs, labels), model)))
+    assert found.constant(0)
+    assert not found.dead(0)
+
+
 def test_progress_and_thinning_count_pictures():
     model = planted_model()
     told = []

@@ -73,9 +73,7 @@ def test_equal_pictures_agree_with_one_and_random_ones_hardly():
 
 def test_mean_cosine_equals_a_loop_over_pairs():
     rows = torch.randn(5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-    pairs = [
-        float(rows[i] @ rows[j] / (rows[i].norm() * rows[j].norm())) for i in range(5) for j in range(5) if i != j
-    ]
+    pairs = [float(rows[i] @ rows[j] / (rows[i].norm() * rows[j].norm())) for i in range(5) for j in range(5) if i != j]
     assert mean_cosine(rows) == pytest.approx(sum(pairs) / len(pairs), abs=1e-12)
 
 
@@ -127,6 +125,12 @@ def test_similarities_are_spearmans():
     assert point.made == pytest.approx(sum(between) / len(between), abs=1e-12)
     assert point.top == pytest.approx(sum(within) / len(within), abs=1e-12)
     assert point.usual == pytest.approx(sum(any_) / len(any_), abs=1e-12)
+
+
+def test_a_band_in_which_any_picture_lies_says_little():
+    found = path_similarity({"a": pictures(9, 0)}, {"a": pictures(9, 1)}, {"a": pictures(40, 2)}, ["a"])
+    assert (found.inside, found.anyone) == (1, 1)
+    assert found.holds is None
 
 
 def test_where_natural_pictures_have_nothing_in_common_no_index_is_told():

@@ -19,7 +19,7 @@ from seewhy.render.bar import figures
 from seewhy.report.unit_words import importance_of
 
 ENDINGS = ("html", "png", "json")
-_MARKS = {True: "holds", False: "does not hold", None: "not made"}
+_MARKS = {True: "holds", False: "does not hold", None: "open"}
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,13 @@ class Natural:
         return len(self.mean)
 
     def constant(self, channel: int) -> bool:
-        """Say whether a unit gave the same value on every picture: a dead one, if that value is zero."""
+        """Say whether the largest activation of a unit is the same on every picture: it is dead, or always at a ceiling somewhere."""
         return bool(self.lowest[channel] == self.highest[channel])
+
+    def dead(self, channel: int) -> bool:
+        """Say whether a unit gave one and the same value at every position of every picture."""
+        highest, average = self.highest[channel], self.average[channel]
+        return self.constant(channel) and bool((highest - average).abs() <= 1e-6 * highest.abs())
 
     def standing(self, values: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
         """Return how many deviations above the natural mean each value is; NaN for units that never move."""

@@ -105,8 +105,8 @@ class UnitStudy:
 
     @property
     def dead(self) -> bool:
-        """Whether the unit gave one and the same value on every natural picture."""
-        return self.natural.constant(self.channel)
+        """Whether the unit gave one and the same value everywhere on every natural picture."""
+        return self.natural.dead(self.channel)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +180,7 @@ def study(
     made = _made(ground, place, channel, wanted, seed, notes=notes)
     seen = _seen(ground, place, channel, examples)
     done = None
-    if wanted.ablated and not usual.constant(channel):
+    if wanted.ablated and not usual.dead(channel):
         done = effect(ground.thinned(wanted.ablated), channel, usual.average)
         if done is None:
             notes.append(
@@ -280,7 +280,7 @@ def _seen(ground: Ground, place: Place, channel: int, examples: ChannelExamples)
 def _trust(place: Place, channel: int, usual: Natural, made: Made, top: _Seen) -> Trust:
     """Make the checks that can be made."""
     value = float(made.values[0])
-    living = bool(top.features) and not usual.constant(channel)
+    living = bool(top.features) and not usual.dead(channel)
     return Trust(
         reached(value, float(usual.highest[channel])),
         robustness(value, made.moved),

@@ -95,7 +95,7 @@ class OwnRank:
 
 
 def own_rank(values: Float[Tensor, " c"], natural: Natural, channel: int) -> OwnRank | None:
-    """Rank a unit on a picture by z = (value - natural mean) / natural deviation; None where the unit never moves."""
+    """Rank a unit on a picture by z = (value - natural mean) / natural deviation; None where its largest value never changes."""
     standing = natural.standing(values[None])[0]
     mine = standing[channel]
     if mine.isnan():
@@ -200,9 +200,16 @@ class Path:
         return sum(point.inside for point in self.points)
 
     @property
-    def holds(self) -> bool:
-        """Whether that is so at more than half of the layers."""
-        return 2 * self.inside > len(self.points)
+    def anyone(self) -> int:
+        """At how many layers any natural picture lies there as well, so that the band tells nothing about this unit."""
+        return sum(point.usual >= point.low for point in self.points)
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether they lie within the band at more than half of the layers; None where any natural picture does so too, which says little."""
+        if 2 * self.inside <= len(self.points):
+            return False
+        return True if 2 * self.anyone <= len(self.points) else None
 
 
 def path_similarity(
@@ -258,13 +265,13 @@ class Trust:
 
     @property
     def made(self) -> int:
-        """How many checks could be made."""
-        return sum(check is not None for check in self._checks)
+        """How many checks say something."""
+        return sum(check is not None and check.holds is not None for check in self._checks)
 
     @property
     def held(self) -> int:
         """How many of them hold."""
-        return sum(check is not None and check.holds for check in self._checks)
+        return sum(check is not None and check.holds is True for check in self._checks)
 
     @property
     def _checks(self) -> tuple[Reached | Robustness | OwnRank | Agreement | Path | None, ...]:

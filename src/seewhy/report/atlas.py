@@ -172,7 +172,7 @@ def units_of(
     places = {} if running is None else _places(running)
     for study in studies:
         top, strip = drawing.rows(drawing.found.of(usual.layer, study.channel), 6)
-        lives = not usual.constant(study.channel)
+        lives = not usual.dead(study.channel)
         at = running.channels.index(study.channel) if running is not None and lives else None
         speaks_for, speaks_against, importance = (), (), None
         if running is not None and at is not None:

@@ -164,6 +164,11 @@ def _cautions(found: UnitStudy) -> tuple[str, ...]:
         lines.append(
             f"This unit is dead on these pictures: its largest activation is {always}. Natural patches show nothing of it."
         )
+    elif usual.constant(found.channel):
+        lines.append(
+            f"This unit is at a ceiling: its largest activation is {float(usual.highest[found.channel]):.3g} on every picture, "
+            "so the strongest natural pictures are merely the first ones."
+        )
     if usual.pictures < FEW:
         lines.append(
             f"Only {usual.pictures} natural picture{'' if usual.pictures == 1 else 's'}: maximum, deviation and intervals are guesses."

@@ -18,7 +18,7 @@ from seewhy.report.unit_words import CREED, importance_of
 WIDTH = 1240
 _GAP = 14
 _ACCENT: Colour = (166, 60, 11)
-_MARKS = {True: "holds", False: "does not hold", None: "not made"}
+_MARKS = {True: "holds", False: "does not hold", None: "open"}
 
 
 def unit_picture(card: UnitCard) -> Image.Image:

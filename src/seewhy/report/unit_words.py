@@ -60,7 +60,9 @@ def _share(value: float) -> str:
 
 def _own(found: OwnRank | None) -> CheckLine:
     if found is None:
-        return _not_made(NAMES[2], "the unit never moves on natural pictures, so nothing is usual for it")
+        return _not_made(
+            NAMES[2], "the unit's largest activation is the same on all natural pictures, so nothing is unusual for it"
+        )
     figure = f"place {found.rank} of {found.units} units, {figures(found.standing)} natural deviations above its mean"
     if found.holds:
         reading = (
@@ -76,7 +78,7 @@ def _starts(found: Agreement | None) -> CheckLine:
         return _not_made(NAMES[3], "it takes two made pictures and two natural examples of a unit that moves")
     figure = f"{found.made:.2f} among {found.pictures} made, {found.top:.2f} among the strongest natural, {found.usual:.2f} among any"
     if found.holds:
-        reading = f"From every start the same thing appears, as {found.layer} sees it."
+        reading = f"From every start the same thing appears, as layer {found.layer} sees it."
     else:
         reading = (
             "The made pictures are less alike than the natural ones: a hint that the unit looks for several things."
@@ -94,12 +96,19 @@ def _way(found: Path | None) -> CheckLine:
         told = sum(point.index is not None for point in found.points)
         layers = "layer" if told == 1 else f"{told} layers"
         figure += f"; {found.index:.2f} from 0, any picture, to 1, the strongest natural ones, over the {layers} where that can be told"
-    if found.holds:
+    if found.holds is None:
+        reading = (
+            "So does any photo here: the strongest natural ones have little in common on the way, so this says little."
+        )
+    elif found.holds:
         reading = (
             "On the way to the unit the network handles the made pictures much like the natural ones that excite it."
         )
     else:
-        reading = "On the way to the unit the network handles the made pictures unlike natural ones: what they show need not be what works in photos."
+        reading = (
+            "On the way to the unit the network handles the made pictures unlike natural ones: "
+            "what they show need not be what works in photos."
+        )
     return CheckLine(NAMES[4], found.holds, figure, reading)
 
 
@@ -120,6 +129,11 @@ def verdict(found: UnitStudy) -> str:
             )
         )
         return f"A dead unit here: it gives {value} on every one of {found.natural.pictures} natural pictures{made}."
+    if found.natural.constant(found.channel):
+        value = figures(float(found.natural.highest[found.channel]))
+        return (
+            f"Every natural picture brings this unit to {value} somewhere: read where it is active, not how strongly."
+        )
     if trust is None:
         return "No picture could be made for this unit; the natural patches are all there is to read."
     if not trust.reached.holds:
@@ -127,7 +141,7 @@ def verdict(found: UnitStudy) -> str:
     failed = [check.name for check in check_lines(trust) if check.holds is False]
     if not failed:
         return (
-            f"Made pictures and natural patches may be read together: all {trust.made} checks that could be made hold."
+            f"Made pictures and natural patches may be read together: all {trust.made} checks that say something hold."
         )
     return f"Read the made pictures only beside the natural patches: {_listed(failed)} {'does' if len(failed) == 1 else 'do'} not hold."
 
