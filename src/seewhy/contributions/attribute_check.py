@@ -10,7 +10,7 @@ from seewhy.contributions.attribute_model import Fitted
 from seewhy.contributions.ratios import Resampled
 from seewhy.contributions.table import Check, Curve, Estimate
 
-ORDERS = 12
+ORDERS = 6
 """Random orders for each fold."""
 
 POINTS = 12

@@ -26,7 +26,9 @@ LEAST_PICTURES = 20
 PER_CLASS = 10
 """Pictures of a class, on average, from which on the class is held fixed."""
 
-REPEATS = 10
+REPEATS = (3, 20)
+"""Fewest and most shuffles of each attribute; few pictures take more of them."""
+
 DRAWS = 999
 
 SHUFFLED = "the attribute of another picture"
@@ -129,7 +131,7 @@ class _Analysis:
         classes = _classes(self.behaviour.classes)
         strata = np.zeros(len(self.behaviour.names), dtype=int) if classes is None else classes
         loss = fitted(self.behaviour.loss, self.known, classes, self.seed)
-        rises = loss.rises(REPEATS, self._generator(1))
+        rises = loss.rises(self._repeats, self._generator(1))
         resampled = Resampled(self.seed)
         shares = resampled.ratios(rises, loss.variance)
         scores, explained_score = self._of_score(classes, resampled)
@@ -166,6 +168,10 @@ class _Analysis:
             explained=explained,
         )
 
+    @property
+    def _repeats(self) -> int:
+        return max(REPEATS[0], min(REPEATS[1], 20_000 // len(self.behaviour.names)))
+
     def _generator(self, purpose: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, purpose))
 
@@ -177,7 +183,9 @@ class _Analysis:
         if score.std() <= 1e-9 * (1 + abs(score.mean())):
             return [Estimate(0.0, 0.0, 0.0)] * len(self.known), Estimate(0.0, 0.0, 0.0)
         model = fitted(score, self.known, classes, self.seed)
-        return resampled.ratios(model.rises(REPEATS, self._generator(4)), model.variance), _explained(model, resampled)
+        return resampled.ratios(model.rises(self._repeats, self._generator(4)), model.variance), _explained(
+            model, resampled
+        )
 
     def _halves(self, classes: Int[np.ndarray, " n"] | None) -> list[Float[np.ndarray, " m"]]:
         """Return the weight of each attribute as each half of the pictures gives it, with models of its own."""
@@ -186,7 +194,7 @@ class _Analysis:
         for rows in (np.sort(order[::2]), np.sort(order[1::2])):
             known = [one.of(rows) for one in self.known]
             model = fitted(self.behaviour.loss[rows], known, None if classes is None else classes[rows], self.seed)
-            found.append(model.rises(REPEATS, self._generator(6)).mean(axis=0))
+            found.append(model.rises(self._repeats, self._generator(6)).mean(axis=0))
         return found
 
     def _chances(self, strata: Int[np.ndarray, " n"]) -> tuple[list[float | None], bool]:

@@ -23,11 +23,11 @@ def holm(values: Sequence[float]) -> list[float]:
 
 
 def shuffled_within(strata: Int[np.ndarray, " n"], generator: np.random.Generator) -> Int[np.ndarray, " n"]:
-    """Return an order of the places 0 … n - 1 that moves each only among those of its stratum."""
-    keys = generator.random(len(strata))
-    target, source = np.argsort(strata, kind="stable"), np.lexsort((keys, strata))
+    """Return an order of the places 0 … n - 1 that moves each only among those of its stratum; strata are counted from 0."""
+    groups = strata.astype(np.int16) if strata.max(initial=0) < 1 << 15 else strata  # which numpy sorts by counting
+    shuffled = generator.permutation(len(strata))
     order = np.empty(len(strata), dtype=np.intp)
-    order[target] = source
+    order[np.argsort(groups, kind="stable")] = shuffled[np.argsort(groups[shuffled], kind="stable")]
     return order
 
 
