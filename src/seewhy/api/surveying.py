@@ -137,7 +137,7 @@ def atlas(
     found = search(session, ground.data, [layer], how, cache=shelf, progress=counted(progress))
     running = without_each(ground, channels, usual, quickly)
     side, patch = detail(len(channels))
-    studies = quick_studies(ground, place, channels, usual, quickly, seed=seed)
+    studies = quick_studies(ground, place, channels, usual, found, quickly=quickly, seed=seed)
     drawing = Drawing(found, layer, session.model.labels, patch)
     done: list[AtlasUnit] = []
     interrupted = False

@@ -13,9 +13,10 @@ from seewhy.errors import ConfigError, TargetError
 from seewhy.evaluation.ground import Ground, features, largest, seen_at
 from seewhy.evaluation.natural import Natural, natural
 from seewhy.evaluation.unit_effects import Running, effects_of
-from seewhy.evaluation.unit_study import Place
+from seewhy.evaluation.unit_study import Place, highest
 from seewhy.evaluation.unit_trust import OwnRank, Reached, mean_cosine, own_rank, reached
 from seewhy.targets import Channel
+from seewhy.visualization.examples import Examples
 from seewhy.visualization.maximize import Climb, as_seen, maximize
 from seewhy.visualization.profiles import suited
 
@@ -123,16 +124,25 @@ def without_each(ground: Ground, channels: Sequence[int], usual: Natural, quickl
 
 
 def quick_studies(
-    ground: Ground, place: Place, channels: Sequence[int], usual: Natural, quickly: Quickly, *, seed: int = 0
+    ground: Ground,
+    place: Place,
+    channels: Sequence[int],
+    usual: Natural,
+    found: Examples,
+    *,
+    quickly: Quickly,
+    seed: int = 0,
 ) -> Iterator[QuickStudy]:
     """Make pictures for unit after unit, until all are done or the time is over; the first is always done."""
     for done, channel in enumerate(Allowance(seconds=Allowance.of(quickly.budget).seconds).spend(channels)):
-        yield _quick(ground, place, channel, usual, quickly, seed=seed)
+        yield _quick(ground, place, channel, usual, found, quickly=quickly, seed=seed)
         if ground.progress is not None:
             ground.progress("units", done + 1, len(channels))
 
 
-def _quick(ground: Ground, place: Place, channel: int, usual: Natural, quickly: Quickly, *, seed: int) -> QuickStudy:
+def _quick(
+    ground: Ground, place: Place, channel: int, usual: Natural, found: Examples, *, quickly: Quickly, seed: int
+) -> QuickStudy:
     session = ground.session
     target, starts = Channel(place.layer, channel), range(seed, seed + quickly.pictures)
     pictures = torch.cat([maximize(session, target, quickly.climb, start).images.cpu() for start in starts])
@@ -146,7 +156,7 @@ def _quick(ground: Ground, place: Place, channel: int, usual: Natural, quickly: 
         channel,
         pictures[order],
         rows[order, channel],
-        reached(float(rows[order[0], channel]), float(usual.highest[channel])),
+        reached(float(rows[order[0], channel]), highest(usual, found.of(place.layer, channel))),
         own_rank(rows[order[0]], usual, channel),
         mean_cosine(apart) if len(pictures) > 1 else None,
     )

@@ -186,7 +186,7 @@ def study(
             notes.append(
                 "The network's answer is not one row of classes, so what the unit does to it was not measured."
             )
-    trust = None if made is None else _trust(place, channel, usual, made, seen)
+    trust = None if made is None else _trust(place, examples, usual, made, seen)
     return UnitStudy(place.layer, channel, usual, examples, found, seen.maps, made, done, trust, tuple(notes))
 
 
@@ -229,6 +229,11 @@ def _made(ground: Ground, place: Place, channel: int, wanted: Wanted, seed: int,
         {name: values[order] for name, values in profiles.items()},
         {name: values[order] for name, values in spots.items()},
     )
+
+
+def highest(usual: Natural, examples: ChannelExamples) -> float:
+    """Return the largest activation of a unit on any natural picture: the search may have looked at more of them than what is usual was told from."""
+    return max([float(usual.highest[examples.channel]), *(example.value for example in examples.top)])
 
 
 def moved_views(
@@ -277,12 +282,13 @@ def _seen(ground: Ground, place: Place, channel: int, examples: ChannelExamples)
     return _Seen(profiles, spots, maps)
 
 
-def _trust(place: Place, channel: int, usual: Natural, made: Made, top: _Seen) -> Trust:
+def _trust(place: Place, examples: ChannelExamples, usual: Natural, made: Made, top: _Seen) -> Trust:
     """Make the checks that can be made."""
+    channel = examples.channel
     value = float(made.values[0])
     living = bool(top.features) and not usual.dead(channel)
     return Trust(
-        reached(value, float(usual.highest[channel])),
+        reached(value, highest(usual, examples)),
         robustness(value, made.moved),
         own_rank(made.rows, usual, channel),
         _agreement(place, channel, usual, made, top) if living else None,

@@ -174,7 +174,9 @@ def units_of(
         top, strip = drawing.rows(drawing.found.of(usual.layer, study.channel), 6)
         lives = not usual.dead(study.channel)
         at = running.channels.index(study.channel) if running is not None and lives else None
-        speaks_for, speaks_against, importance = (), (), None
+        speaks_for: tuple[ClassWeight, ...] = ()
+        speaks_against: tuple[ClassWeight, ...] = ()
+        importance: Estimate | None = None
         if running is not None and at is not None:
             speaks_for, speaks_against = weights_of(running, at, drawing.labels)
             importance = running.importance(at)

@@ -69,7 +69,7 @@ def _unit(unit: AtlasUnit, quality: int) -> dict[str, Any]:
         "importance": None if weight is None else weight.value,
         "rise": ""
         if weight is None
-        else f"{weight.value:+.3g} [{figures(weight.low)}, {figures(weight.high)}], place {unit.place}",
+        else f"{weight.value:+.3g} [{figures(weight.low)}, {figures(weight.high)}], place {unit.place} by that",
         "speaks_for": [_weight(one) for one in unit.speaks_for],
         "speaks_against": [_weight(one) for one in unit.speaks_against],
         "words": " ".join(dict.fromkeys(words)).lower(),

@@ -82,7 +82,8 @@ class UnitCard:
         units: how many its layer has.
         model, data: the network and the natural pictures, in words.
         pictures: how many natural pictures say what is usual.
-        mean, deviation, highest: of the unit's value on them.
+        mean, deviation: of the unit's value on them.
+        highest: its largest value on any natural picture, those of the search included.
         constant: the one value that the unit gave on all of them; None for a unit that lives.
         made: pictures made for it, the strongest first.
         top: the natural pictures that excite it most.

@@ -15,7 +15,7 @@ from seewhy.core.sample import Geometry
 from seewhy.engine.session import Session
 from seewhy.evaluation.natural import SAMPLE
 from seewhy.evaluation.unit_effects import Effect
-from seewhy.evaluation.unit_study import UnitStudy
+from seewhy.evaluation.unit_study import UnitStudy, highest
 from seewhy.render.scene import drawing_size, scene
 from seewhy.report.examine import shrunk
 from seewhy.report.unit import ClassWeight, MadePicture, NaturalPatch, UnitCard
@@ -62,7 +62,7 @@ def card(
         pictures=usual.pictures,
         mean=float(usual.mean[channel]),
         deviation=float(usual.deviation[channel]),
-        highest=float(usual.highest[channel]),
+        highest=highest(usual, found.examples),
         constant=float(usual.highest[channel]) if found.dead else None,
         made=_made(found),
         top=tuple(patch(session, found, example) for example in found.examples.top),
@@ -148,7 +148,7 @@ def _geometry(found: UnitStudy, example: Example, picture: Image.Image) -> Geome
 def _drawn(found: UnitStudy, example: Example, picture: Image.Image, heat: Float[Tensor, "h w"]) -> Image.Image:
     """Draw an activation on its photo, on one scale for all photos of the unit: from zero to the largest natural value."""
     size = drawing_size(picture.size, _WHOLE, _WHOLE)
-    limit = max(0.0, float(found.natural.highest[found.channel]))
+    limit = max(0.0, highest(found.natural, found.examples))
     geometry = _geometry(found, example, picture)
     on_source: Float[np.ndarray, "h w"] = geometry.to_source(heat.float(), (size[1], size[0])).numpy()
     values = np.where(np.isnan(on_source), np.nan, np.clip(on_source, 0, limit))

@@ -22,7 +22,7 @@ def check_lines(trust: Trust | None) -> tuple[CheckLine, ...]:
         _strength(trust.reached),
         _robust(trust.robustness),
         _own(trust.rank),
-        _starts(trust.agreement),
+        _starts(trust.agreement, trust.reached),
         _way(trust.path),
     )
 
@@ -73,10 +73,13 @@ def _own(found: OwnRank | None) -> CheckLine:
     return CheckLine(NAMES[2], found.holds, figure, reading)
 
 
-def _starts(found: Agreement | None) -> CheckLine:
+def _starts(found: Agreement | None, strength: Reached) -> CheckLine:
     if found is None:
         return _not_made(NAMES[3], "it takes two made pictures and two natural examples of a unit that moves")
     figure = f"{found.made:.2f} among {found.pictures} made, {found.top:.2f} among the strongest natural, {found.usual:.2f} among any"
+    if not strength.holds:
+        reading = "The made pictures did not get to what photos do, so their likeness says little."
+        return CheckLine(NAMES[3], None, figure, reading)
     if found.holds:
         reading = f"From every start the same thing appears, as layer {found.layer} sees it."
     else:
