@@ -4,7 +4,8 @@ from planted import LooksAt, noise
 
 import seewhy
 from seewhy.contributions.bands import Bands, band_names
-from seewhy.contributions.importance import Plan, importance_of, measured
+from seewhy.contributions.importance import importance_of
+from seewhy.contributions.measuring import Plan, measured
 from seewhy.contributions.study import Study
 from seewhy.data.dataset import dataset
 from seewhy.engine.session import Session

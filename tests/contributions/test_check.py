@@ -7,7 +7,7 @@ from planted import LooksAt, answered, box, noise
 
 import seewhy
 from seewhy.contributions.check import Removal, check, gap_to_random, halves, removal, removed_counts, share_beaten
-from seewhy.contributions.importance import Plan, measured
+from seewhy.contributions.measuring import Plan, measured
 from seewhy.contributions.regions import Regions
 from seewhy.contributions.study import Study
 from seewhy.data.dataset import dataset

@@ -8,7 +8,8 @@ from PIL import Image
 from planted import LooksAt, answered, box, noise
 
 import seewhy
-from seewhy.contributions.importance import Plan, importance_of
+from seewhy.contributions.importance import importance_of
+from seewhy.contributions.measuring import Plan
 from seewhy.contributions.regions import Regions
 from seewhy.contributions.table import Estimate, Importance
 from seewhy.data.dataset import dataset

@@ -6,7 +6,8 @@ from planted import SIZE, Gate, noise
 from torch import nn
 
 import seewhy
-from seewhy.contributions.importance import Plan, importance_of
+from seewhy.contributions.importance import importance_of
+from seewhy.contributions.measuring import Plan
 from seewhy.contributions.regions import Regions
 from seewhy.contributions.shapley import Shapley
 from seewhy.contributions.study import Study

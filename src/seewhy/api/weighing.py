@@ -17,8 +17,9 @@ from seewhy.contributions.bands import Bands, band_names
 from seewhy.contributions.blocks import Blocks
 from seewhy.contributions.foreground import Foreground, with_masks
 from seewhy.contributions.heads import Heads
-from seewhy.contributions.importance import Plan, importance_of
+from seewhy.contributions.importance import importance_of
 from seewhy.contributions.layer_channels import Channels
+from seewhy.contributions.measuring import Plan
 from seewhy.contributions.parts import RESAMPLE
 from seewhy.contributions.regions import Regions, superpixels
 from seewhy.contributions.table import Importance

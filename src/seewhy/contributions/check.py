@@ -179,10 +179,9 @@ def verdict(found: Check, removed: Removal, pictures: int) -> str:
     """
     gap, own, chance = found.gap, found.curves[0].area.value, found.curves[-1].area.value
     orders, seen = len(removed.kept) - len(removed.orders), len(removed.half)
-    lucky = (found.beats or 0.0) < SURE and not (
-        removed.every and (removed.areas.mean(dim=1)[0] <= removed.areas.mean(dim=1).min() + 1e-12)
-    )
-    if gap.low > 0 and not lucky:
+    beats, areas = found.beats or 0.0, removed.areas.mean(dim=1)
+    best = removed.every and bool(areas[0] <= areas.min() + 1e-12)
+    if gap.low > 0 and (best or beats >= SURE):
         words = "The ranking holds"
     elif gap.high < 0:
         words = "The ranking is worse than chance"
@@ -191,7 +190,8 @@ def verdict(found: Check, removed: Removal, pictures: int) -> str:
     which = f"all {orders} orders" if removed.every else f"{orders} random orders"
     words += (
         f": while units are removed in its order, {own:.2f} of the pictures stay right on average, in {which} {chance:.2f} "
-        f"(gap {gap.value:+.2f}, 95 % interval {gap.low:+.2f} to {gap.high:+.2f}); it beats {found.beats or 0.0:.0%} of these orders."
+        f"(gap {gap.value:+.2f}, 95 % interval {gap.low:+.2f} to {gap.high:+.2f}); "
+        + ("no other order does better." if best else f"it beats {beats:.0%} of these orders.")
     )
     if len(found.curves) > 2:
         words += f" In the order of activation it is {found.curves[1].area.value:.2f}."
