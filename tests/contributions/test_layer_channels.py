@@ -10,8 +10,8 @@ import seewhy
 from networks import SmallViT, seeded
 from seewhy.contributions.baseline import baselines, even_part
 from seewhy.contributions.importance import importance_of
-from seewhy.contributions.measuring import Plan
 from seewhy.contributions.layer_channels import Channels
+from seewhy.contributions.measuring import Plan
 from seewhy.contributions.units import first_of, one_at_a_time
 from seewhy.data.dataset import dataset
 from seewhy.targets import ClassScore
