@@ -2,15 +2,19 @@
 
 import json
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import seewhy
 from networks import SmallCNN, seeded
 from seewhy.api import surveying
 from seewhy.errors import ConfigError, TargetError
-from seewhy.evaluation.layer_study import chosen_units
+from seewhy.evaluation.layer_study import MOST_UNITS, chosen_units
+from seewhy.report.atlas_page import LARGEST, atlas_page, detail
 from seewhy.visualization.maximize import Climb
 
 QUICK = Climb(steps=4)
@@ -99,3 +103,20 @@ def test_units_are_numbers_and_ranges():
 def test_an_atlas_is_a_page_or_numbers(made, tmp_path):
     with pytest.raises(ConfigError, match="written as"):
         made.save(tmp_path / "a.png")
+
+
+@pytest.mark.slow
+def test_the_largest_atlas_stays_under_its_size_even_of_noise(made):
+    """320 units whose pictures are pure noise, which no compression makes small."""
+    noise = np.random.default_rng(0)
+    side, patch = detail(MOST_UNITS)
+
+    def picture(width, height):
+        return Image.fromarray(noise.integers(0, 255, (height, width, 3), np.uint8))
+
+    unit = made.atlas.units[0]
+    row = replace(unit.top, picture=picture(6 * patch + 10, patch))
+    noisy = replace(unit, made=picture(2 * side + 2, side), top=row, strip=row)
+    html = atlas_page(replace(made.atlas, units=tuple(replace(noisy, channel=n) for n in range(MOST_UNITS))))
+    assert html.count("<article ") == MOST_UNITS
+    assert len(html.encode()) < LARGEST

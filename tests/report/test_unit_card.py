@@ -160,6 +160,22 @@ def test_transformer_has_a_card():
     made.page()
 
 
+def test_strength_is_measured_against_every_picture_of_the_search(card, planted, folder):
+    """What is usual may come from a few pictures only; the strongest natural one may not be among them."""
+    few = seewhy.unit(planted, "look:2", folder, climb=QUICK, pictures=1, natural=3, ablated=0).card
+    assert few.pictures == 3
+    assert few.importance is None
+    assert few.highest == pytest.approx(card.card.highest, abs=1e-6)
+    assert few.trust.reached.natural == few.highest
+
+
+def test_pictures_that_got_nowhere_agree_on_nothing(planted, folder):
+    still = Climb(Pixels(), Views(count=1, turn=0, scale=0, shift=0), steps=1)
+    found = seewhy.unit(planted, "look:2", folder, climb=still, pictures=2).card
+    assert found.verdict.startswith("Read the natural patches")
+    assert {check.name: check.holds for check in found.checks}["several starts"] is None
+
+
 def test_same_seed_same_card(planted, folder):
     first, second = (
         seewhy.unit(planted, "look:1", folder, climb=QUICK, pictures=1, seed=4).numbers() for _ in range(2)
