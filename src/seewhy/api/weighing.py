@@ -43,6 +43,8 @@ COUNT = 40
 """About how many superpixels."""
 ROWS = 16
 """Rows of a pass: a number that is not measured, so that the same seed gives the same table to the last bit."""
+CHANNEL_ROWS = 64
+"""The same where only what follows a layer runs."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def importance(
     """
     stated = as_model(model)
     stated = stated if fit is None else dataclasses.replace(stated, fit=fit)
-    session = Session(stated, device=device, seed=seed, rows=ROWS)
+    session = Session(stated, device=device, seed=seed, rows=CHANNEL_ROWS if of == "channels" else ROWS)
     pictures = _pictures(data, stated)
     asked = None if target is None else as_target(target)
     wanted = Wanted(replace, layer, masks, count, repeats, by == "contribution")
