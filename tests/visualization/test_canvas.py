@@ -67,7 +67,7 @@ def test_three_planes_are_mixed_to_colours_and_others_stay():
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_maco_keeps_its_magnitudes_whatever_the_phases(shape):
-    canvas = Maco(contrast=0.7)
+    canvas = Maco(contrast=0.7, finest=None)
     numbers = torch.randn(shape[0], shape[1], shape[2] // 2 + 1, generator=Generator().manual_seed(3)) * 10
     strength, mean = magnitudes(shape, None, torch.device("cpu"))
     wanted = 0.7 * strength

@@ -28,8 +28,8 @@ class Maco(Canvas):
     sigmoid, in the colours of `canvas.COLOURS`. Pictures with other than three channels have the first colour's, which is brightness.
 
     Args:
-        contrast: factor of all strengths; 1 is that of photos.
-        finest: as in `Fourier`.
+        contrast: factor of all strengths; 1 is that of photos. A little less leaves room before the sigmoid saturates.
+        finest: as in `Fourier`; most of the noise that has nowhere to go is finer than that.
         deviation: of the phases at the start, in radians.
         rate: step length.
 
@@ -38,8 +38,8 @@ class Maco(Canvas):
     that the magnitude is kept exactly.
     """
 
-    contrast: float = 1.0
-    finest: float | None = None
+    contrast: float = 0.85
+    finest: float | None = 0.3
     deviation: float = 1.0
     rate: float = 1.0
 
