@@ -13,18 +13,16 @@ UNIT = Climb()
 """For a channel, a neuron, a direction at a layer: what it wants may grow freely."""
 ANSWER = Climb(canvas=Maco(), views=Views(turn=20.0, crop=(0.5, 0.9)))
 """For a class and whatever else reads the network's answer: objects, with the contrast and the colours of a photo."""
-SMALL_UNIT = Climb(
-    canvas=Fourier(decay=1.0, finest=None), views=Views(count=4, turn=5.0, scale=0.05, shift=2.0), steps=192
+TINY = Climb(
+    canvas=Fourier(decay=1.0, finest=None, rate=0.05),
+    views=Views(count=4, turn=5.0, scale=0.05, shift=2.0),
+    steps=192,
 )
-"""For small inputs, at their own size."""
-SMALL_ANSWER = Climb(
-    canvas=Fourier(decay=1.0, finest=None), views=Views(count=4, turn=5.0, scale=0.05, shift=2.0), steps=192
-)
+"""For small inputs, at their own size; grain is then all the detail that there is."""
 
 
 def suited(model: Model, target: Target) -> Climb:
     """Return how a picture for a target is made by default."""
-    small = model.input_size is not None and min(model.input_size) <= SMALL
-    if target.reads_answer():
-        return SMALL_ANSWER if small else ANSWER
-    return SMALL_UNIT if small else UNIT
+    if model.input_size is not None and min(model.input_size) <= SMALL:
+        return TINY
+    return ANSWER if target.reads_answer() else UNIT
