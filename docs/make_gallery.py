@@ -33,4 +33,4 @@ if __name__ == "__main__":
         made = seewhy.visualize(None, targets)
         sheet(made.images).save(FOLDER / f"{name}.webp", quality=88)
         for target, score in zip(made.targets, made.scores.tolist(), strict=True):
-            print(f"{name}: {target} {score:.1f}")  # noqa: T201
+            print(f"{name}: {target} {score:.1f}")
