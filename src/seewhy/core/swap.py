@@ -24,8 +24,8 @@ class Swap:
         where, value = self.where, self.value
         return Swap(_rows(where, image, images), None if value is None else _rows(value, image, images))
 
-    def applied(self, given: Float[Tensor, "b ..."], made: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
-        """Return what the layer hands on, from what it was given and what it made."""
+    def applied(self, given: Float[Tensor, "b ..."], made: Float[Tensor, "b ..."]) -> Float[Tensor, "rows ..."]:
+        """Return what the layer hands on, from what it was given and what it made: its rows, or as many as are swapped of its only row."""
         value = given if self.value is None else self.value.to(made)
         return torch.where(self.where.to(made.device), value, made)
 
