@@ -5,7 +5,7 @@ from torch import nn
 
 from networks import SmallCNN, seeded
 from seewhy.api import Session
-from seewhy.rules.rectifiers import REDIRECTED
+from seewhy.rules.rectifiers import reviving
 from seewhy.targets import Channel, ClassScore
 
 
@@ -46,7 +46,28 @@ def test_a_dead_unit_is_woken_by_what_would_open_it():
     images = torch.rand(1, 1, 4, 4)
     asleep = Session(network).ascent(Channel("1", 0), images).slope(images)[1]
     assert not asleep.any()
-    awake = Session(network).ascent(Channel("1", 0), images, revival=REDIRECTED).slope(images)[1]
+    awake = Session(network).ascent(Channel("1", 0), images, revival=reviving).slope(images)[1]
     torch.testing.assert_close(awake, torch.full_like(images, 2 / 16))
-    above = Session(network).ascent(-1 * Channel("1", 0), images + 100, revival=REDIRECTED).slope(images + 100)[1]
+    above = Session(network).ascent(-1 * Channel("1", 0), images + 100, revival=reviving).slope(images + 100)[1]
     torch.testing.assert_close(above, torch.full_like(images, -2 / 16))
+
+
+def test_only_the_last_shut_rectifier_is_opened():
+    """Behind the one that is shut by its bias, another lies that halves the picture: its own gradient is kept."""
+    network = nn.Sequential(nn.ReLU(), nn.Conv2d(1, 1, 1), nn.ReLU())
+    with torch.no_grad():
+        network[1].weight.fill_(3.0)
+        network[1].bias.fill_(-50.0)
+    images = torch.linspace(-1, 1, 16).view(1, 1, 4, 4)
+    awake = Session(network).ascent(Channel("2", 0), images, revival=reviving).slope(images)[1]
+    torch.testing.assert_close(awake, 3 / 16 * (images > 0))
+
+
+def test_a_unit_that_nothing_reaches_through_the_last_rectifier_is_sought_before_it():
+    network = nn.Sequential(nn.ReLU(), nn.Conv2d(1, 1, 1), nn.ReLU())
+    with torch.no_grad():
+        network[1].weight.fill_(3.0)
+        network[1].bias.fill_(-50.0)
+    images = torch.full((1, 1, 4, 4), -1.0)
+    awake = Session(network).ascent(Channel("2", 0), images, revival=reviving).slope(images)[1]
+    torch.testing.assert_close(awake, torch.full_like(images, 3 / 16))

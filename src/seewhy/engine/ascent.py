@@ -1,6 +1,8 @@
 """Pictures on their way up to a target: their scores, and how each of their pixels should change."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
@@ -17,18 +19,23 @@ from seewhy.engine.ruling.ruled import Ruled
 Together = Callable[[Reading], Float[Tensor, ""]]
 """What a batch of pictures is worth beyond the sum of its scores, such as how much they differ."""
 
+Revival = Callable[[int], Rules]
+"""Makes rules that let a gradient through shut rectifiers, all but the first so many on the way; new ones for each pass."""
+
 
 class Ascent:
     """A target that pictures are to score high on, and as much of the network as it takes.
 
-    Only what leads to the layers that the target reads runs, and no gradient of a weight is made. A picture from which no gradient comes
-    back at all, because every rectifier on the way is shut, is run once more under `revival`.
+    Only what leads to the layers that the target reads runs, and no gradient of a weight is made. A picture to which no gradient comes
+    back at all, because the unit's rectifier is shut wherever it looks, is run once more, and the last rectifier on the way lets through what would
+    open it; if nothing comes back even then, the last two, four, and so on. Those before keep their own gradient: to open all of them at once
+    would lose the direction.
 
     Args:
         network: the network.
         target: what is wanted, bound on `start`.
         start: one image (1, c, *spatial) of the size of the pictures, in the network's units.
-        revival: rules that let a gradient through a rectifier that is shut.
+        revival: makes rules that let a gradient through shut rectifiers, all but the first so many on the way.
         together: what is added to the sum of the scores, made of the reading of all rows.
         seen: layers that `together` reads.
     """
@@ -39,7 +46,7 @@ class Ascent:
         target: Target,
         start: Float[Tensor, "1 c *spatial"],
         *,
-        revival: Rules | None = None,
+        revival: Revival | None = None,
         together: Together | None = None,
         seen: frozenset[str] = frozenset(),
     ) -> None:
@@ -49,6 +56,7 @@ class Ascent:
         self.network = network.merged(start, needs.layers)
         self._needs, self._stop = needs, not target.reads_answer()
         self._revival, self._together = revival, together
+        self._rectifiers: int | None = None
 
     def scores(self, inputs: Float[Tensor, "b c *spatial"]) -> Float[Tensor, " b"]:
         """Return the target's value of each picture; no gradient is made."""
@@ -65,11 +73,24 @@ class Ascent:
         scores, gradient = self._back(made)
         dead = ~gradient.flatten(1).any(dim=1)
         if self._revival is not None and dead.any():
-            gradient[dead] = self._back(self._pass(taken[dead], self._revival))[1]
+            gradient[dead] = self._revived(taken[dead], self._revival)
         return scores, gradient.to(inputs)
 
-    def _pass(self, inputs: Float[Tensor, "b c *spatial"], rules: Rules | None = None) -> Pass:
-        under = PLAINLY if rules is None else Ruled(rules)
+    def _revived(self, inputs: Float[Tensor, "b c *spatial"], revival: Revival) -> Float[Tensor, "b c *spatial"]:
+        """Return a gradient of pictures that have none of their own; zero where nothing can wake the target."""
+        if self._rectifiers is None:
+            rules = revival(0)
+            under = Ruled(rules)
+            self._pass(inputs[:1], under)
+            self._rectifiers = sum(under.met[kind, "exact rule"] for kind in rules.rewrites)
+        opened = 1
+        while True:
+            gradient = self._back(self._pass(inputs, Ruled(revival(max(0, self._rectifiers - opened)))))[1]
+            if opened >= self._rectifiers or gradient.flatten(1).any(dim=1).all():
+                return gradient
+            opened *= 2
+
+    def _pass(self, inputs: Float[Tensor, "b c *spatial"], under: AbstractContextManager[Any] = PLAINLY) -> Pass:
         needs = self._needs | Needs(gradients=frozenset({INPUT}), lenient=frozenset({INPUT}))
         return self.network.forward(inputs, needs, under=under, stop=self._stop)
 

@@ -16,10 +16,9 @@ from seewhy.core.explanation import Explanation
 from seewhy.core.method import Anatomy, Attribution, Method
 from seewhy.core.needs import Needs
 from seewhy.core.registry import registered
-from seewhy.core.rules import Rules
 from seewhy.core.sample import Sample
 from seewhy.core.target import Target
-from seewhy.engine.ascent import Ascent, Together
+from seewhy.engine.ascent import Ascent, Revival, Together
 from seewhy.engine.black_box import is_black_box
 from seewhy.engine.block import Bill, Block, Question
 from seewhy.engine.chunking import clock
@@ -187,7 +186,7 @@ class Session:
         target: Target,
         start: Float[Tensor, "1 c *spatial"],
         *,
-        revival: Rules | None = None,
+        revival: Revival | None = None,
         together: Together | None = None,
         seen: frozenset[str] = frozenset(),
     ) -> Ascent:

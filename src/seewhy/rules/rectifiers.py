@@ -1,5 +1,6 @@
 """Rectifiers on the way back: guided backpropagation and the deconvnet, and what both say about networks with other nonlinearities."""
 
+from itertools import count
 from typing import Any
 
 import torch
@@ -60,8 +61,20 @@ def redirected(operation: Operation) -> Tensor:
     return made
 
 
-REDIRECTED = Rules("redirected rectifiers", dict.fromkeys(RECTIFIERS, redirected), exact=_PLAIN, on_fallback="flag")
-"""A way back to a picture from a unit that is shut: for the first steps of an ascent, as lucid does for networks with ReLU."""
+def reviving(first: int) -> Rules:
+    """Return rules that redirect all rectifiers but the first so many on the way, for one pass: a way back to a picture from a unit that is shut.
+
+    Olah et al.'s lucid redirects every rectifier of a network while a unit gives no gradient; here only those behind which it is lost.
+    """
+    calls = count()
+
+    def rewrite(operation: Operation) -> Tensor:
+        made: Tensor = redirected(operation) if next(calls) >= first else operation.run()
+        return made
+
+    return Rules("redirected rectifiers", dict.fromkeys(RECTIFIERS, rewrite), exact=_PLAIN, on_fallback="flag")
+
+
 GUIDED = Rules(
     "guided backprop", dict.fromkeys(RECTIFIERS, guided), exact=_PLAIN, required=RECTIFIERS, on_fallback="flag"
 )

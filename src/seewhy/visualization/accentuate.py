@@ -11,7 +11,7 @@ from seewhy.core.target import Target
 from seewhy.core.trace import Reading
 from seewhy.engine.session import Session
 from seewhy.errors import ConfigError
-from seewhy.rules.rectifiers import REDIRECTED
+from seewhy.rules.rectifiers import reviving
 from seewhy.visualization.abreast import Abreast, Rein
 from seewhy.visualization.canvas import Canvas, Fourier
 from seewhy.visualization.maximize import Climb, Progress, Visualization, as_input
@@ -114,7 +114,7 @@ def accentuate(
     change = climb.canvas if isinstance(climb.canvas, Fourier) else Fourier()
     own = replace(climb, canvas=Overlaid(photo, change), size=(photo.shape[1], photo.shape[2]))
     held = _Held(session, layer, leash.within)
-    ascent = session.ascent(target, start, revival=REDIRECTED, together=held, seen=frozenset({layer}))
+    ascent = session.ascent(target, start, revival=reviving, together=held, seen=frozenset({layer}))
     before = float(ascent.scores(start)[0])
     held.scale = max(abs(before), 1e-6)
     group = Abreast(session, own, (seed,), photo)

@@ -12,7 +12,7 @@ from seewhy.core.target import Target
 from seewhy.core.trace import Reading
 from seewhy.engine.session import Session
 from seewhy.errors import ConfigError
-from seewhy.rules.rectifiers import REDIRECTED
+from seewhy.rules.rectifiers import reviving
 from seewhy.targets.inside import columns_of
 from seewhy.visualization.abreast import Abreast, Rein
 from seewhy.visualization.maximize import Climb, Progress, Visualization, as_seen, maximize
@@ -111,9 +111,9 @@ def diversify(
 
     purse.pay(len(curve))
     group = Abreast(session, replace(climb, budget=_each(purse, count)), range(seed, seed + count))
-    ascent = session.ascent(target, start, revival=REDIRECTED, together=apart, seen=frozenset({layer}))
+    ascent = session.ascent(target, start, revival=reviving, together=apart, seen=frozenset({layer}))
     risen = group.rise(ascent, steps=len(curve), after=follow, progress=progress)
-    alone = session.ascent(target, start, revival=REDIRECTED)
+    alone = session.ascent(target, start, revival=reviving)
     floor = reached - (1 - diversity.keep) * abs(reached)
     images, shown = group.finished()
     scores = alone.scores(shown)

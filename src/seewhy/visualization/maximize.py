@@ -15,7 +15,7 @@ from seewhy.engine.ascent import Ascent
 from seewhy.engine.model import Model, per_channel
 from seewhy.engine.session import Session
 from seewhy.errors import ConfigError, ModelError
-from seewhy.rules.rectifiers import REDIRECTED
+from seewhy.rules.rectifiers import reviving
 from seewhy.visualization.canvas import Canvas, Fourier
 from seewhy.visualization.regular import contrast, total_variation
 from seewhy.visualization.views import Views
@@ -95,7 +95,7 @@ def maximize(
     numbers = climb.canvas.begin(shape, generator)
     with torch.no_grad():
         start = as_seen(climb.canvas.picture(numbers, shape)[None], session.model, climb)
-    ascent = session.ascent(target, start, revival=REDIRECTED)
+    ascent = session.ascent(target, start, revival=reviving)
     with torch.inference_mode(mode=False), torch.enable_grad():
         numbers = numbers.clone().requires_grad_()
         curve = _climbed(ascent, numbers, climb, session.model, generator, progress=progress)
