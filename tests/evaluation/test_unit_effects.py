@@ -8,7 +8,7 @@ import seewhy
 from seewhy.data.dataset import dataset
 from seewhy.evaluation.ground import Ground
 from seewhy.evaluation.natural import natural
-from seewhy.evaluation.unit_effects import Effect, Running, effect, effects_of, mean_of, resamples, slopes
+from seewhy.evaluation.unit_effects import Effect, Running, effect, effects_of, resamples, slopes
 
 
 def ground(count=24):
@@ -70,15 +70,17 @@ def test_intervals_are_those_of_a_bootstrap_by_hand():
     mine = found.intervals(seed=5)
     assert torch.allclose(mine[0], low, atol=1e-12)
     assert torch.allclose(mine[1], high, atol=1e-12)
-    means = torch.stack([counts @ logits[:, 0] / 30 for counts in resamples(30, seed=5)])
-    assert mean_of(logits[:, 0], seed=5).low == pytest.approx(float(means.quantile(0.025)), abs=1e-12)
 
 
-def test_seeds_repeat_and_one_picture_has_no_width():
+def test_importance_is_the_mean_rise_and_one_picture_has_no_width():
     values = torch.arange(9.0)
-    assert mean_of(values, 1) == mean_of(values, 1)
-    assert mean_of(values, 1) != mean_of(values, 2)
-    assert mean_of(values[:1]).low == mean_of(values[:1]).high == 0.0
+    many, one = Effect(0, values, values[:, None], values, 9), Effect(0, values[:1], values[:1, None], values[:1], 1)
+    found = many.importance(1)
+    assert found.value == 4.0
+    assert found == many.importance(1) != many.importance(2)
+    half = 2.306 * (7.5 / 9) ** 0.5  # Student's interval, eight degrees of freedom
+    assert found.high - found.low == pytest.approx(2 * half, rel=0.15)
+    assert one.importance().low == one.importance().high == 0.0
 
 
 def test_a_unit_that_never_moves_has_weight_zero():

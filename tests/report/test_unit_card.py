@@ -12,7 +12,9 @@ import seewhy
 from networks import SmallCNN, SmallViT, seeded
 from seewhy.errors import ConfigError, LayerError, TargetError
 from seewhy.evaluation.unit_study import placed, unit_of
+from seewhy.evaluation.unit_trust import reached
 from seewhy.render.bar import figures
+from seewhy.report.unit_words import far_beyond
 from seewhy.visualization.canvas import Pixels
 from seewhy.visualization.maximize import Climb
 from seewhy.visualization.views import Views
@@ -199,3 +201,9 @@ def test_way_to_a_unit_ends_at_its_layer_and_skips_what_holds_others():
     assert place.path[-1] == "act"
     assert "stem" not in place.path or not any(name.startswith("stem.") for name in place.path)
     assert len(set(place.path)) == len(place.path)
+
+
+def test_a_picture_far_beyond_all_natural_ones_is_no_proof():
+    assert far_beyond(reached(30.0, 10.0))
+    assert not far_beyond(reached(29.0, 10.0))
+    assert not far_beyond(reached(5.0, -1.0))

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from seewhy.contributions.effects import losses
+from seewhy.contributions.estimate import estimates
 from seewhy.contributions.table import Estimate
 from seewhy.core.needs import Needs
 from seewhy.data.dataset import Batch
@@ -57,7 +58,7 @@ class Effect:
 
     def importance(self, seed: int = 0) -> Estimate:
         """Return the mean rise of the loss, with its 95 % bootstrap interval over pictures."""
-        return mean_of(self.loss, seed)
+        return estimates(self.loss[:, None], seed)[0]
 
 
 def resamples(count: int, seed: int, times: int = RESAMPLES) -> Float[Tensor, "times n"]:
@@ -78,16 +79,6 @@ def slopes(
     line = (counts @ (d[:, None] * e)) / over.clamp_min(TINY)[:, None]
     found: Tensor = line * spread[:, None]
     return found
-
-
-def mean_of(values: Float[Tensor, " n"], seed: int = 0) -> Estimate:
-    """Return a mean over pictures with its 95 % bootstrap interval."""
-    mean = float(values.double().mean())
-    if len(values) < 2:
-        return Estimate(mean, mean, mean)
-    drawn = resamples(len(values), seed) @ values.double() / len(values)
-    low, high = drawn.quantile(torch.tensor([(1 - COVERED) / 2, (1 + COVERED) / 2], dtype=drawn.dtype))
-    return Estimate(mean, float(low), float(high))
 
 
 class Running:

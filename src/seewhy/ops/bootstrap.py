@@ -1,6 +1,7 @@
 """Bootstrap: how far a mean over cases would move if the cases were others of their kind."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float, Int
@@ -30,18 +31,13 @@ def resampled_means(values: Float[Tensor, "n m"], generator: Generator, draws: i
     return torch.cat(means)
 
 
-def _counts(n: int, draws: int, generator: Generator) -> list[Float[Tensor, "part n"]]:
-    """Return how often each of n cases is drawn, some draws at a time."""
+def _counts(n: int, draws: int, generator: Generator) -> Iterator[Float[Tensor, "part n"]]:
+    """Yield how often each of n cases is drawn, some draws at a time."""
     rows = max(1, _AT_ONCE // n)
-    parts = []
     for begin in range(0, draws, rows):
         cases = torch.randint(n, (min(rows, draws - begin), n), generator=generator)
-        parts.append(
-            torch.zeros(cases.shape, dtype=torch.float64).scatter_add_(
-                1, cases, torch.ones(1, dtype=torch.float64).expand(cases.shape)
-            )
-        )
-    return parts
+        once = torch.ones(1, dtype=torch.float64).expand(cases.shape)
+        yield torch.zeros(cases.shape, dtype=torch.float64).scatter_add_(1, cases, once)
 
 
 def interval(

@@ -50,7 +50,7 @@ def _page(atlas: Atlas, quality: int) -> str:
 
 
 def _unit(unit: AtlasUnit, quality: int) -> dict[str, Any]:
-    words = [*(one.name for one in (*unit.speaks_for, *unit.speaks_against)), *(unit.top.names if unit.top else ())]
+    words = [*(one.name for one in unit.speaks_for), *(unit.top.names if unit.top else ())]
     weight = unit.importance
     return {
         "channel": unit.channel,

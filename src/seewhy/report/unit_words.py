@@ -7,6 +7,8 @@ from seewhy.report.unit import CheckLine, UnitCard
 
 NAMES = ("strength", "robustness", "own picture", "several starts", "way through the network")
 """What the five checks are called, in their order."""
+FAR = 3.0
+"""Times the natural maximum from which on a made picture is called far beyond it."""
 CREED = (
     "A made picture shows what the unit answers to most, not what it does in photos; read it beside the natural patches.",
     "Natural patches are the best of this folder, no more: another folder may hold better ones.",
@@ -30,13 +32,20 @@ def check_lines(trust: Trust | None) -> tuple[CheckLine, ...]:
 def _strength(found: Reached) -> CheckLine:
     ratio = f" ({found.ratio:.2f} ×)" if found.ratio is not None else ""
     figure = f"{figures(found.value)} made, {figures(found.natural)} natural{ratio}"
-    if found.holds:
+    if far_beyond(found):
+        reading = "No natural picture here comes near: this folder may lack what the unit looks for, or no photo looks like that."
+    elif found.holds:
         reading = "The made picture excites the unit at least as much as any natural picture here."
     else:
         reading = (
             "A natural picture excites the unit more: the ascent did not get there, so the natural patches say more."
         )
     return CheckLine(NAMES[0], found.holds, figure, reading)
+
+
+def far_beyond(found: Reached) -> bool:
+    """Say whether the made picture excites the unit so much more than any natural one that the two need not be about the same thing."""
+    return found.ratio is not None and found.ratio >= FAR
 
 
 def _robust(found: Robustness | None) -> CheckLine:
@@ -139,9 +148,16 @@ def verdict(found: UnitStudy) -> str:
         )
     if trust is None:
         return "No picture could be made for this unit; the natural patches are all there is to read."
+    return _of_made(trust)
+
+
+def _of_made(trust: Trust) -> str:
+    """Return how the made pictures may be read, by what their checks found."""
     if not trust.reached.holds:
         return "Read the natural patches: the made pictures do not excite the unit as much as photos do."
     failed = [check.name for check in check_lines(trust) if check.holds is False]
+    if not failed and far_beyond(trust.reached):
+        return "The made pictures hold together, but no natural picture here comes near them: they need not show what excites the unit in photos."
     if not failed:
         return (
             f"Made pictures and natural patches may be read together: all {trust.made} checks that say something hold."
