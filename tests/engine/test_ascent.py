@@ -71,3 +71,17 @@ def test_a_unit_that_nothing_reaches_through_the_last_rectifier_is_sought_before
     images = torch.full((1, 1, 4, 4), -1.0)
     awake = Session(network).ascent(Channel("2", 0), images, revival=reviving).slope(images)[1]
     torch.testing.assert_close(awake, torch.full_like(images, 3 / 16))
+
+
+def test_a_unit_at_its_ceiling_is_left_alone_after_one_try():
+    network = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU6())
+    session = Session(network)
+    images = torch.full((1, 1, 4, 4), 1.0)
+    with torch.no_grad():
+        session.network.module[0].weight.fill_(1.0)
+        session.network.module[0].bias.fill_(50.0)
+    ascent = session.ascent(Channel("1", 0), images, revival=reviving)
+    assert not ascent.slope(images)[1].any()
+    before = session.cost.partial
+    assert not ascent.slope(images)[1].any()
+    assert session.cost.partial - before == 1

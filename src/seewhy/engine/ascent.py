@@ -77,7 +77,10 @@ class Ascent:
         return scores, gradient.to(inputs)
 
     def _revived(self, inputs: Float[Tensor, "b c *spatial"], revival: Revival) -> Float[Tensor, "b c *spatial"]:
-        """Return a gradient of pictures that have none of their own; zero where nothing can wake the target."""
+        """Return a gradient of pictures that have none of their own; zero where nothing can wake the target.
+
+        That is so for good where it is at a ceiling already, or where no rectifier is in the way: it is not tried again.
+        """
         if self._rectifiers is None:
             rules = revival(0)
             under = Ruled(rules)
@@ -86,7 +89,9 @@ class Ascent:
         opened = 1
         while True:
             gradient = self._back(self._pass(inputs, Ruled(revival(max(0, self._rectifiers - opened)))))[1]
-            if opened >= self._rectifiers or gradient.flatten(1).any(dim=1).all():
+            awake = gradient.flatten(1).any(dim=1)
+            if opened >= self._rectifiers or awake.all():
+                self._revival = revival if awake.any() else None
                 return gradient
             opened *= 2
 
