@@ -73,13 +73,24 @@ def test_a_unit_that_nothing_reaches_through_the_last_rectifier_is_sought_before
     torch.testing.assert_close(awake, torch.full_like(images, 3 / 16))
 
 
-def test_a_unit_at_its_ceiling_is_left_alone_after_one_try():
+def test_a_unit_at_its_ceiling_climbs_on_by_what_lies_before_it():
     network = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU6())
-    session = Session(network)
-    images = torch.full((1, 1, 4, 4), 1.0)
     with torch.no_grad():
-        session.network.module[0].weight.fill_(1.0)
-        session.network.module[0].bias.fill_(50.0)
+        network[0].weight.fill_(2.0)
+        network[0].bias.fill_(50.0)
+    images = torch.rand(1, 1, 4, 4)
+    score, gradient = Session(network).ascent(Channel("1", 0), images, revival=reviving).slope(images)
+    torch.testing.assert_close(score, torch.tensor([6.0]))
+    torch.testing.assert_close(gradient, torch.full_like(images, 2 / 16))
+
+
+def test_what_nothing_can_wake_is_tried_once():
+    network = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU())
+    with torch.no_grad():
+        network[0].weight.zero_()
+        network[0].bias.fill_(-1.0)
+    session = Session(network)
+    images = torch.rand(1, 1, 4, 4)
     ascent = session.ascent(Channel("1", 0), images, revival=reviving)
     assert not ascent.slope(images)[1].any()
     before = session.cost.partial

@@ -79,7 +79,7 @@ class Ascent:
     def _revived(self, inputs: Float[Tensor, "b c *spatial"], revival: Revival) -> Float[Tensor, "b c *spatial"]:
         """Return a gradient of pictures that have none of their own; zero where nothing can wake the target.
 
-        That is so for good where it is at a ceiling already, or where no rectifier is in the way: it is not tried again.
+        That is so for good where no rectifier is in the way: it is not tried again.
         """
         if self._rectifiers is None:
             rules = revival(0)

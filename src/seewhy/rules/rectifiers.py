@@ -41,22 +41,21 @@ def deconvolved(operation: Operation) -> Tensor:
 
 
 class _Redirected(torch.autograd.Function):
-    """Hands the value on; where a rectifier is shut, what would open it comes back, and nothing else."""
+    """Hands the value on; where a rectifier is shut, what would open it comes back, and above a ceiling everything does."""
 
     @staticmethod
     def forward(ctx: Any, given: Tensor, value: Tensor) -> Tensor:
-        ctx.save_for_backward(given < value, given > value)
+        ctx.save_for_backward(given < value)
         return value.clone()
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        below, above = ctx.saved_tensors
-        opening = torch.where(below, gradient.relu(), gradient)
-        return torch.where(above, -(-opening).relu(), opening), None
+        [below] = ctx.saved_tensors
+        return torch.where(below, gradient.relu(), gradient), None
 
 
 def redirected(operation: Operation) -> Tensor:
-    """Rectify; where it is shut, below zero or above a ceiling, only what would open it comes back."""
+    """Rectify; below zero only what would open it comes back, above a ceiling all, so that what a unit looks for can still grow there."""
     made: Tensor = _Redirected.apply(operation.input, operation.run())  # type: ignore[no-untyped-call]
     return made
 
