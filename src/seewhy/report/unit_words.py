@@ -156,7 +156,8 @@ def _of_made(trust: Trust) -> str:
     if not trust.reached.holds:
         return "Read the natural patches: the made pictures do not excite the unit as much as photos do."
     failed = [check.name for check in check_lines(trust) if check.holds is False]
-    if not failed and far_beyond(trust.reached):
+    like_natural = trust.path is not None and trust.path.holds
+    if not failed and far_beyond(trust.reached) and not like_natural:
         return "The made pictures hold together, but no natural picture here comes near them: they need not show what excites the unit in photos."
     if not failed:
         return (
