@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from seewhy.cli import console
+from seewhy.cli.importance_command import importance
 from seewhy.cli.options import (
     AsJson,
     BudgetOption,
@@ -247,7 +248,7 @@ def doctor(
         examine_preprocessing(model, folder, checkpoint, as_json=as_json)
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, importance):
     app.command()(command)
 
 
