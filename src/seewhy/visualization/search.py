@@ -32,7 +32,7 @@ from seewhy.visualization.tally import Tally
 Progress = Callable[[int, int], None]
 """Is told how many pictures are done, of how many."""
 
-EYES = 8
+EYES = 6
 """Units of a layer whose gradients its effective receptive field is measured on."""
 
 SLOWEST = 20.0
