@@ -10,7 +10,6 @@ from torch import Tensor
 
 from seewhy.core.needs import Needs
 from seewhy.core.probe import Probe
-from seewhy.core.values import Array
 from seewhy.data.dataset import Batch, Dataset
 from seewhy.engine.session import Session
 
@@ -102,8 +101,3 @@ def first_of(order: Int[Tensor, " m"], counts: Iterable[int]) -> Iterator[Bool[T
     """Yield the first units of an order, so many each time."""
     rank = order.argsort()
     return (rank < count for count in counts)
-
-
-def as_places(found: Int[Tensor, "*spatial"] | None) -> Array | None:
-    """Return a map of units as a value."""
-    return None if found is None else Array.of(found)

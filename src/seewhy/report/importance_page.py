@@ -103,7 +103,7 @@ def _cautions(found: Importance) -> tuple[str, ...]:
     """Return what must be read first: a ranking that does not hold, and pictures that are left out."""
     lines = []
     if found.check is not None and words.outcome(found) != "passes":
-        lines.append(found.check.words)
+        lines.append(kept(found.check.words))
     if found.broken:
         name, why = next(iter(found.broken.items()))
         count = len(found.broken)
