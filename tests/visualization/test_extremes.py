@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from seewhy.visualization.extremes import Activations, Draw, LayerSearch, strata
+from seewhy.visualization.extremes import ChannelValues, Draw, LayerSearch, strata
 
 
 def streamed(everything, top, rows, sample=7, tickets=None):
@@ -17,7 +17,7 @@ def streamed(everything, top, rows, sample=7, tickets=None):
     for begin in range(0, count, rows):
         places = list(range(begin, min(begin + rows, count)))
         draw, kept = draw.see([tickets[place] for place in places], places)
-        layer.see(Activations(everything[places]), torch.tensor(places), kept)
+        layer.see(ChannelValues(everything[places]), torch.tensor(places), kept)
     return layer, draw
 
 
@@ -100,4 +100,4 @@ def test_strata_are_the_middles_of_equal_parts():
 def test_what_is_not_finite_is_seen_at_any_position():
     value = torch.zeros(4, 2, 3, 3)
     value[1, 0, 2, 2], value[2, 1, 0, 1], value[3, 0, 1, 1] = torch.nan, -torch.inf, torch.inf
-    assert Activations(value).not_finite() == [1, 2, 3]
+    assert ChannelValues(value).not_finite() == [1, 2, 3]

@@ -105,7 +105,7 @@ def _check(behaviour: Behaviour, joined: Joined, known: Sequence[Attribute], lef
     count = len(behaviour.names)
     if count < LEAST_PICTURES:
         raise DataError(
-            f"{count} pictures have a row in the table; attributes take at least {LEAST_PICTURES} of them"
+            f"{count} {'picture has' if count == 1 else 'pictures have'} a row in the table; attributes take at least {LEAST_PICTURES} of them"
             + (f" ({joined.notes[0]})" if joined.notes else "")
         )
     if not known:

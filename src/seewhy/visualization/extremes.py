@@ -11,7 +11,7 @@ from torch import Tensor
 NOBODY = -1
 
 
-class Activations:
+class ChannelValues:
     """What a layer gave for a batch: the largest value of each channel, and where it is for the few rows that need it.
 
     Args:
@@ -81,7 +81,7 @@ class Leaders:
         self.pictures = torch.full((k, channels), NOBODY, dtype=torch.int32)
         self.positions = torch.full((k, channels), NOBODY, dtype=torch.int32)
 
-    def see(self, seen: Activations, pictures: Int[Tensor, " b"]) -> None:
+    def see(self, seen: ChannelValues, pictures: Int[Tensor, " b"]) -> None:
         """Take a batch into account; its pictures come later than all before, and stand in order."""
         k, values = len(self.values), seen.largest if self.sign > 0 else -seen.smallest
         moved = (values > self.values[-1]).any(dim=0).nonzero()[:, 0]  # a tie with the last one comes too late
@@ -133,7 +133,7 @@ class Sampled:
         self.values = torch.empty(0, channels)
         self.positions = torch.empty(0, channels, dtype=torch.int32)
 
-    def see(self, rows: Sequence[int], seen: Activations) -> None:
+    def see(self, rows: Sequence[int], seen: ChannelValues) -> None:
         """Keep these rows of "those before, then the batch's"."""
         before, channels = self.values.shape
         old = [row for row in rows if row < before]
@@ -160,7 +160,7 @@ class LayerSearch:
         self.top, self.bottom = Leaders(top, channels, 1), Leaders(top, channels, -1)
         self.sampled = Sampled(channels)
 
-    def see(self, seen: Activations, pictures: Int[Tensor, " b"], rows: Sequence[int]) -> None:
+    def see(self, seen: ChannelValues, pictures: Int[Tensor, " b"], rows: Sequence[int]) -> None:
         """Take a batch into account.
 
         Args:

@@ -23,7 +23,7 @@ from seewhy.engine.session import Session
 from seewhy.errors import ConfigError, DataError, LayerError
 from seewhy.visualization.cache import Shelf, key_of
 from seewhy.visualization.examples import Examples
-from seewhy.visualization.extremes import Activations, strata
+from seewhy.visualization.extremes import ChannelValues, strata
 from seewhy.visualization.patches import Field, View
 from seewhy.visualization.ranked import LayerExamples, Ranked, Source
 from seewhy.visualization.receptive_field import effective_field
@@ -142,7 +142,7 @@ def _watched(session: Session, data: Dataset, layers: Sequence[str]) -> tuple[Ne
     image = session.network.accept(sample_of(_shape(session, data)))
     network = session.network.merged(image, frozenset(layers))
     given = _activations(network, image, layers)
-    return network, {name: Activations(value).largest for name, value in given.items()}
+    return network, {name: ChannelValues(value).largest for name, value in given.items()}
 
 
 def _shape(session: Session, data: Dataset) -> tuple[int, ...]:

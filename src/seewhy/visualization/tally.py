@@ -13,7 +13,7 @@ from torch import Tensor
 from seewhy.data.dataset import Batch, Mark
 from seewhy.data.likeness import Likeness
 from seewhy.errors import DataError
-from seewhy.visualization.extremes import Activations, Draw, LayerSearch
+from seewhy.visualization.extremes import ChannelValues, Draw, LayerSearch
 
 
 class Tally:
@@ -65,13 +65,13 @@ class Tally:
         self, activations: Mapping[str, Float[Tensor, "b c *spatial"]], places: Sequence[int], marks: Sequence[Mark]
     ) -> None:
         """Take what the layers gave for some pictures into account; one with NaN or infinity anywhere is set aside."""
-        looked = {name: Activations(value) for name, value in activations.items()}
+        looked = {name: ChannelValues(value) for name, value in activations.items()}
         bad = {row: name for name, one in looked.items() for row in one.not_finite()}
         if bad:
             for row, name in bad.items():
                 self.broken[places[row]] = f"the network gives NaN or infinity at layer {name!r}"
             good = [row for row in range(len(places)) if row not in bad]
-            looked = {name: Activations(value[good]) for name, value in activations.items()}
+            looked = {name: ChannelValues(value[good]) for name, value in activations.items()}
             places, marks = [places[row] for row in good], [marks[row] for row in good]
         if not places:
             return
