@@ -62,7 +62,7 @@ def test_a_sum_of_targets_gives_one_picture_and_a_difference_serves_the_first():
     assert len(made) == 1
     assert made.targets == ("channel 0 of act - channel 1 of act",)
     assert float((seen[0] - seen[1]).detach()) == pytest.approx(float(made.scores[0]), abs=1e-5)
-    assert float(seen[0]) > 0.2 > float(seen[1])
+    assert float(seen[0].detach()) > 0.2 > float(seen[1].detach())
 
 
 @pytest.mark.parametrize("canvas", ["fourier", "pixels", "maco"])
