@@ -1,30 +1,18 @@
 """`seewhy activations` through its real door."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seewhy.cli import main
+from command import command
 from seewhy.cli.activating import chosen_channels
 from seewhy.errors import ConfigError
 
 
 def run(capsys, *arguments: object) -> tuple[int, str, str]:
-    """Run the command line in this process; return exit code, stdout and stderr."""
-    before = sys.argv
-    sys.argv = ["seewhy", "activations", *map(str, arguments)]
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = int(end.code or 0)
-    finally:
-        sys.argv = before
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    return command(capsys, "activations", *arguments)
 
 
 def test_good_photos_are_done_and_broken_ones_named(photo, tmp_path, capsys):

@@ -1,14 +1,13 @@
 """`seewhy unit` and `seewhy atlas` through their real door: files, exit codes, one line an error."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from seewhy.cli import main
+from command import command
 from seewhy.cli.carding import file_stem
 
 NETWORK = """
@@ -20,21 +19,6 @@ def small():
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
     return seewhy.Model(network.eval(), size=12, mean=0.5, std=0.5, labels=["a", "b", "c"], name="small")
 """
-
-
-def run(capsys, *arguments: object) -> tuple[int, str, str]:
-    """Run the command line in this process; return exit code, stdout and stderr."""
-    before = sys.argv
-    sys.argv = ["seewhy", *map(str, arguments)]
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = int(end.code or 0)
-    finally:
-        sys.argv = before
-    told = capsys.readouterr()
-    return code, told.out, told.err
 
 
 @pytest.fixture
@@ -62,7 +46,7 @@ def test_unit_writes_a_page_a_picture_and_numbers_and_overwrites_nothing(network
         "-o",
         tmp_path / "out",
     )
-    code, stdout, stderr = run(capsys, *asked)
+    code, stdout, stderr = command(capsys, *asked)
     assert (code, stderr) == (0, "")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "1-2.unit.html",
@@ -72,13 +56,13 @@ def test_unit_writes_a_page_a_picture_and_numbers_and_overwrites_nothing(network
     numbers = json.loads((tmp_path / "out" / "1-2.unit.json").read_text())
     assert numbers["verdict"] in stdout
     assert numbers["command"].endswith("--pictures 2 --steps 3")
-    code, _, stderr = run(capsys, *asked)
+    code, _, stderr = command(capsys, *asked)
     assert code == 2
     assert "--force" in stderr
 
 
 def test_atlas_writes_a_page_and_numbers_and_says_its_price_first(network, tmp_path, capsys):
-    code, stdout, stderr = run(
+    code, stdout, stderr = command(
         capsys, "atlas", network, "1", "--data", tmp_path / "photos", "--steps", 2, "-o", tmp_path / "out", "--json"
     )
     assert code == 0
@@ -102,7 +86,7 @@ def test_atlas_writes_a_page_and_numbers_and_says_its_price_first(network, tmp_p
 def test_wrong_use_is_one_line(network, tmp_path, capsys, arguments, words):
     (tmp_path / "empty").mkdir()
     places = {"NET": network, "PHOTOS": tmp_path / "photos", "EMPTY": tmp_path / "empty"}
-    code, stdout, stderr = run(capsys, *(places.get(one, one) for one in arguments), "-o", tmp_path / "out")
+    code, stdout, stderr = command(capsys, *(places.get(one, one) for one in arguments), "-o", tmp_path / "out")
     lines = [line for line in stderr.splitlines() if line.startswith("error:")]
     assert (code, stdout, len(lines)) == (2, "", 1)
     assert words in lines[0]

@@ -14,30 +14,15 @@ import pytest
 from PIL import Image
 
 import seewhy
+from command import command
 from seewhy import render
-from seewhy.cli import main
 
 ENDINGS = ("html", "json", "npz", "png")
 
 
-def run(capsys, *arguments: str) -> tuple[int, str, str]:
-    """Run the command line in this process; return exit code, stdout and stderr."""
-    before = sys.argv
-    sys.argv = ["seewhy", *map(str, arguments)]
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = int(end.code or 0)
-    finally:
-        sys.argv = before
-    told = capsys.readouterr()
-    return code, told.out, told.err
-
-
 def test_explain_writes_a_page_a_picture_numbers_and_the_raw_map(photo, tmp_path, capsys):
     out = tmp_path / "out"
-    code, stdout, stderr = run(capsys, "explain", photo, "-o", out)
+    code, stdout, stderr = command(capsys, "explain", photo, "-o", out)
     assert (code, stderr) == (0, "")
     assert sorted(path.name for path in out.iterdir()) == [f"disc.why.{ending}" for ending in ENDINGS]
     numbers = json.loads((out / "disc.why.json").read_text())
@@ -55,7 +40,7 @@ def test_explain_writes_a_page_a_picture_numbers_and_the_raw_map(photo, tmp_path
 
 
 def test_json_goes_to_stdout_alone(photo, tmp_path, capsys):
-    code, stdout, _ = run(capsys, "explain", photo, "-o", tmp_path, "--json", "--no-hide-test")
+    code, stdout, _ = command(capsys, "explain", photo, "-o", tmp_path, "--json", "--no-hide-test")
     told = json.loads(stdout)
     assert code == 0
     assert told["failed"] == []
@@ -65,12 +50,12 @@ def test_json_goes_to_stdout_alone(photo, tmp_path, capsys):
 
 def test_nothing_is_overwritten_without_force(photo, tmp_path, capsys):
     (tmp_path / "disc.why.png").write_bytes(b"mine")
-    code, _, stderr = run(capsys, "explain", photo, "-o", tmp_path)
+    code, _, stderr = command(capsys, "explain", photo, "-o", tmp_path)
     assert code == 3
     assert "disc.why.png is there already; use --force" in stderr
     assert (tmp_path / "disc.why.png").read_bytes() == b"mine"
     assert not (tmp_path / "disc.why.npz").exists()
-    assert run(capsys, "explain", photo, "-o", tmp_path, "--force")[0] == 0
+    assert command(capsys, "explain", photo, "-o", tmp_path, "--force")[0] == 0
     assert (tmp_path / "disc.why.png").read_bytes() != b"mine"
 
 
@@ -85,7 +70,7 @@ def test_a_folder_with_bad_files_still_gives_the_good_ones(photo, tmp_path, caps
     (folder / "e.png").write_bytes(good)
     (folder / "notes.txt").write_text("no picture")
     out = tmp_path / "out"
-    code, stdout, stderr = run(capsys, "explain", folder, "-o", out)
+    code, stdout, stderr = command(capsys, "explain", folder, "-o", out)
     assert code == 3
     assert len(list(out.glob("*.why.html"))) == 2
     assert stdout.count("wrote") == 2
@@ -112,7 +97,7 @@ def test_a_folder_with_bad_files_still_gives_the_good_ones(photo, tmp_path, caps
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(photo, tmp_path, capsys, arguments, words):
-    code, stdout, stderr = run(capsys, "explain", photo, "-o", tmp_path / "out", *arguments)
+    code, stdout, stderr = command(capsys, "explain", photo, "-o", tmp_path / "out", *arguments)
     assert code == 2
     assert words in stderr
     assert stdout == ""
@@ -124,7 +109,7 @@ def test_a_network_whose_preprocessing_is_not_stated(photo, tmp_path, capsys):
     (tmp_path / "network.py").write_text(
         "from torch import nn\ndef make():\n    return nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten())\n"
     )
-    code, _, stderr = run(
+    code, _, stderr = command(
         capsys, "explain", photo, "-o", tmp_path / "out", "--model", f"{tmp_path / 'network.py'}:make"
     )
     assert code == 2
@@ -132,16 +117,16 @@ def test_a_network_whose_preprocessing_is_not_stated(photo, tmp_path, capsys):
 
 
 def test_a_missing_photo_and_a_folder_without_pictures(tmp_path, capsys):
-    code, _, stderr = run(capsys, "explain", tmp_path / "none.jpg", "-o", tmp_path)
+    code, _, stderr = command(capsys, "explain", tmp_path / "none.jpg", "-o", tmp_path)
     assert (code, "none.jpg: no such file" in stderr) == (3, True)
     (tmp_path / "empty").mkdir()
-    code, _, stderr = run(capsys, "explain", tmp_path / "empty")
+    code, _, stderr = command(capsys, "explain", tmp_path / "empty")
     assert (code, "no pictures in this folder" in stderr) == (2, True)
 
 
 def test_a_place_that_cannot_be_written_to(photo, tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
-    code, _, stderr = run(capsys, "explain", photo, "-o", tmp_path / "file")
+    code, _, stderr = command(capsys, "explain", photo, "-o", tmp_path / "file")
     assert code == 2
     assert "cannot be made a folder" in stderr
 
@@ -151,7 +136,7 @@ def test_a_full_disk_is_said_and_nothing_half_written_stays(photo, tmp_path, cap
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    code, _, stderr = run(capsys, "explain", photo, "-o", tmp_path / "out")
+    code, _, stderr = command(capsys, "explain", photo, "-o", tmp_path / "out")
     assert code == 3
     assert "full" in stderr.lower() or "no space left" in stderr.lower()
     assert list((tmp_path / "out").iterdir()) == []
@@ -162,19 +147,19 @@ def test_an_unexpected_error_is_one_line_unless_debug(photo, tmp_path, capsys, m
         raise ZeroDivisionError("surprise")
 
     monkeypatch.setattr(render, "png_bytes", broken)
-    code, _, stderr = run(capsys, "explain", photo, "-o", tmp_path / "out")
+    code, _, stderr = command(capsys, "explain", photo, "-o", tmp_path / "out")
     assert code == 3
     assert "ZeroDivisionError: surprise" in stderr
     assert list((tmp_path / "out").iterdir()) == []  # not the map alone
     assert "Traceback" not in stderr
     with pytest.raises(ZeroDivisionError):
-        run(capsys, "--debug", "explain", photo, "-o", tmp_path / "out")
+        command(capsys, "--debug", "explain", photo, "-o", tmp_path / "out")
 
 
 def test_names_that_are_markup_stay_text(photo, tmp_path, capsys):
     odd = tmp_path / "[bold]<script>alert(1)<'&\".png"
     odd.write_bytes(photo.read_bytes())
-    code, stdout, stderr = run(capsys, "explain", odd, "-o", tmp_path / "out", "--no-hide-test")
+    code, stdout, stderr = command(capsys, "explain", odd, "-o", tmp_path / "out", "--no-hide-test")
     assert code == 0, stderr
     assert "[bold]<script>" in stdout
     page = next((tmp_path / "out").glob("*.html")).read_text()
@@ -185,14 +170,14 @@ def test_two_photos_of_one_name_do_not_overwrite_each_other(photo, tmp_path, cap
     other = tmp_path / "other"
     other.mkdir()
     (other / "disc.png").write_bytes(photo.read_bytes())
-    code, _, _ = run(capsys, "explain", photo, other / "disc.png", "-o", tmp_path / "out", "--no-hide-test")
+    code, _, _ = command(capsys, "explain", photo, other / "disc.png", "-o", tmp_path / "out", "--no-hide-test")
     assert code == 0
     assert {path.name for path in (tmp_path / "out").glob("*.html")} == {"disc.why.html", "disc-2.why.html"}
 
 
 def test_contrast_and_settings_reach_the_method(photo, tmp_path, capsys):
     arguments = ("--target", "tabby", "--against", "tiger cat", "--method", "integrated-gradients", "--set", "steps=4")
-    code, stdout, _ = run(capsys, "explain", photo, "-o", tmp_path / "out", "--json", "--no-hide-test", *arguments)
+    code, stdout, _ = command(capsys, "explain", photo, "-o", tmp_path / "out", "--json", "--no-hide-test", *arguments)
     assert code == 0
     explanation = seewhy.load(next((tmp_path / "out").glob("*.npz")))
     assert explanation.targets == ("tabby rather than tiger cat",)
@@ -201,7 +186,7 @@ def test_contrast_and_settings_reach_the_method(photo, tmp_path, capsys):
 
 
 def test_compare_draws_one_grid(photo, tmp_path, capsys):
-    code, stdout, _ = run(
+    code, stdout, _ = command(
         capsys, "compare", photo, "-o", tmp_path, "--methods", "grad-cam,saliency,hires-cam", "--classes", "2", "--json"
     )
     assert code == 0
@@ -210,7 +195,7 @@ def test_compare_draws_one_grid(photo, tmp_path, capsys):
     assert len(told["targets"]) == 2
     with Image.open(tmp_path / "disc.compare.png") as grid:
         assert np.asarray(grid).std() > 10
-    assert run(capsys, "compare", photo, "-o", tmp_path)[0] == 2
+    assert command(capsys, "compare", photo, "-o", tmp_path)[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -223,16 +208,16 @@ def test_compare_draws_one_grid(photo, tmp_path, capsys):
     ],
 )
 def test_lists(capsys, arguments, expected):
-    code, stdout, stderr = run(capsys, *arguments)
+    code, stdout, stderr = command(capsys, *arguments)
     assert (code, stderr) == (0, "")
     assert expected in stdout
-    code, stdout, _ = run(capsys, *arguments, "--json")
+    code, stdout, _ = command(capsys, *arguments, "--json")
     assert code == 0
     assert expected in json.dumps(json.loads(stdout))
 
 
 def test_layers_marks_the_chosen_one(capsys):
-    rows = json.loads(run(capsys, "layers", "--json")[1])
+    rows = json.loads(command(capsys, "layers", "--json")[1])
     assert [row["layer"] for row in rows if row["chosen"]] == ["head"]
     assert next(row for row in rows if row["layer"] == "head")["grid"] == "7 x 7"
 

@@ -1,13 +1,13 @@
 """`seewhy examples` through its real door: files, exit codes, one line an error, and going on where it was."""
 
 import json
-import sys
 
 import pytest
 from PIL import Image
 
 import seewhy
-from seewhy.cli import main, searching
+from command import command
+from seewhy.cli import searching
 from seewhy.visualization.examples import Examples
 
 NETWORK = """
@@ -28,20 +28,6 @@ def model():
 """
 
 
-def run(capsys, *arguments):
-    before = sys.argv
-    sys.argv = ["seewhy", *map(str, arguments)]
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = int(end.code or 0)
-    finally:
-        sys.argv = before
-    told = capsys.readouterr()
-    return code, told.out, told.err
-
-
 @pytest.fixture
 def folder(tmp_path):
     made = tmp_path / "colours"
@@ -60,7 +46,7 @@ def network(tmp_path):
 
 def test_it_writes_sheet_page_numbers_and_arrays_for_every_channel(folder, network, tmp_path, capsys):
     out = tmp_path / "out"
-    code, stdout, stderr = run(
+    code, stdout, stderr = command(
         capsys, "examples", folder, "-m", network, "--layer", "watch", "--channel", 1, "--top", 3, "-o", out
     )
     assert (code, stderr) == (0, "")
@@ -79,18 +65,18 @@ def test_it_writes_sheet_page_numbers_and_arrays_for_every_channel(folder, netwo
 
 def test_a_second_run_takes_what_is_there_and_overwrites_nothing_unasked(folder, network, tmp_path, capsys):
     words = ["examples", folder, "-m", network, "--layer", "watch", "-o", tmp_path / "out"]
-    assert run(capsys, *words)[0] == 0
-    code, _, stderr = run(capsys, *words)
+    assert command(capsys, *words)[0] == 0
+    code, _, stderr = command(capsys, *words)
     assert code == 2
     assert "--force" in stderr
-    code, stdout, _ = run(capsys, *words, "--force")
+    code, stdout, _ = command(capsys, *words, "--force")
     assert code == 0
     assert "nothing searched again" in stdout
 
 
 def test_broken_pictures_are_one_line_each_and_the_rest_is_done(folder, network, tmp_path, capsys):
     (folder / "03b.png").write_bytes(b"none")
-    code, stdout, stderr = run(
+    code, stdout, stderr = command(
         capsys, "examples", folder, "-m", network, "--layer", "watch", "-o", tmp_path / "out", "--json", "--no-cache"
     )
     assert code == 3
@@ -112,7 +98,7 @@ def test_broken_pictures_are_one_line_each_and_the_rest_is_done(folder, network,
 def test_wrong_use_is_one_line_and_leaves_no_files(folder, network, tmp_path, capsys, wrong):
     words, said = wrong
     out = tmp_path / "out"
-    code, _, stderr = run(capsys, "examples", folder, "-m", network, "-o", out, "--no-cache", *words)
+    code, _, stderr = command(capsys, "examples", folder, "-m", network, "-o", out, "--no-cache", *words)
     assert code == 2
     assert said in stderr
     assert len(stderr.splitlines()) == 1
@@ -121,7 +107,7 @@ def test_wrong_use_is_one_line_and_leaves_no_files(folder, network, tmp_path, ca
 
 def test_a_channel_that_does_not_exist_costs_no_search(folder, network, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(searching, "search", lambda *_: pytest.fail("searched"))
-    code, _, stderr = run(
+    code, _, stderr = command(
         capsys, "examples", folder, "-m", network, "--layer", "watch", "--channel", "7", "-o", tmp_path / "out"
     )
     assert (code, "got --channel 7" in stderr) == (2, True)
@@ -129,14 +115,16 @@ def test_a_channel_that_does_not_exist_costs_no_search(folder, network, tmp_path
 
 def test_an_empty_folder_is_said_to_be_empty(network, tmp_path, capsys):
     (tmp_path / "nothing").mkdir()
-    code, _, stderr = run(capsys, "examples", tmp_path / "nothing", "-m", network, "--layer", "watch", "-o", tmp_path)
+    code, _, stderr = command(
+        capsys, "examples", tmp_path / "nothing", "-m", network, "--layer", "watch", "-o", tmp_path
+    )
     assert code == 2
     assert "no pictures in this folder" in stderr
 
 
 def test_names_of_layers_cannot_lead_out_of_the_folder(folder, network, tmp_path, capsys):
     out = tmp_path / "out"
-    assert run(capsys, "examples", folder, "-m", network, "--layer", "watch#0", "-o", out)[0] == 0
+    assert command(capsys, "examples", folder, "-m", network, "--layer", "watch#0", "-o", out)[0] == 0
     assert (out / "colours.watch_0.examples.png").exists()
 
 

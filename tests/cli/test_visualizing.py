@@ -1,14 +1,13 @@
 """`seewhy visualize` through its door: files, words, exit codes; and how numbers and names are read."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from seewhy.cli import main
+from command import command
 from seewhy.cli.wished import MOST, numbers
 from seewhy.errors import ConfigError
 from seewhy.visualization.gallery import Gallery
@@ -31,17 +30,7 @@ def net(tmp_path: Path) -> str:
 
 
 def run(capsys, *arguments: object) -> tuple[int, str, str]:
-    """Run the command line in this process; return exit code, stdout and stderr."""
-    before, sys.argv = sys.argv, ["seewhy", "visualize", *map(str, arguments)]
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = int(end.code or 0)
-    finally:
-        sys.argv = before
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    return command(capsys, "visualize", *arguments)
 
 
 def test_a_picture_for_each_target_a_sheet_numbers_and_arrays(net, tmp_path, capsys):

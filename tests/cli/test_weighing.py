@@ -4,32 +4,20 @@ import csv
 import io
 import json
 import re
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import seewhy
+from command import command
 from networks import SmallCNN, seeded
-from seewhy.cli import main
 from seewhy.cli.weighing import ENDINGS, table_text
 from seewhy.contributions.table import Estimate, Importance, Weight
 
 
 def run(capsys, *arguments: object) -> tuple[int, str, str]:
-    """Run the command line in this process; return exit code, stdout and stderr."""
-    before = sys.argv
-    sys.argv = ["seewhy", "importance", *map(str, arguments)]
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = int(end.code or 0)
-    finally:
-        sys.argv = before
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    return command(capsys, "importance", *arguments)
 
 
 @pytest.fixture

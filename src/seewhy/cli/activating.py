@@ -1,14 +1,10 @@
 """`seewhy activations`: what a layer gives on each photo."""
 
-import json
 import shlex
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
-
-from typer import Exit
 
 from seewhy import render
 from seewhy.adapters.load import load_model
@@ -16,10 +12,10 @@ from seewhy.api import Session
 from seewhy.cli import console
 from seewhy.cli.choosing import input_shape
 from seewhy.cli.explaining import chosen_fit
-from seewhy.cli.outputs import all_or_none, prepare, refuse_existing, stems
-from seewhy.cli.progress import watched
+from seewhy.cli.outputs import all_or_none, prepare, refuse_existing
+from seewhy.cli.photos import photo_by_photo
 from seewhy.core.sample import Sample
-from seewhy.data.picture import expand, sample
+from seewhy.data.picture import sample
 from seewhy.engine.anatomy import sample_of
 from seewhy.engine.model import Fit
 from seewhy.errors import ConfigError
@@ -126,29 +122,7 @@ def _one_of(option: str, given: str, kind: Any) -> Any:
 
 def run(order: Order) -> None:
     """Show every photo; end with exit code 3 where some failed."""
-    done: list[dict[str, Any]] = []
-    failed: list[dict[str, str]] = []
-    with watched() as watch:
-        with console.usage():
-            photos = expand(order.photos)
-            job = settled(order)
-        watch.begin(len(photos))
-        for photo, stem in zip(photos, stems(photos), strict=True):
-            try:
-                done.append(job.show(photo, stem))
-            except KeyboardInterrupt:
-                raise console.interrupted(len(done), len(photos)) from None
-            except Exception as error:  # whatever is wrong with one photo, the others are still done
-                if console.settings.debug:
-                    raise
-                console.complain(error, str(photo))
-                failed.append({"photo": str(photo), "error": str(error)})
-            watch.advance()
-    if order.as_json:
-        sys.stdout.write(json.dumps({"photos": done, "failed": failed}, indent=2) + "\n")
-    if failed:
-        console.say(f"{len(failed)} of {len(photos)} failed")
-        raise Exit(console.SOME_FAILED)
+    photo_by_photo(order.photos, lambda _: settled(order).show, as_json=order.as_json)
 
 
 def _tell(found: Activations, paths: Iterable[Path]) -> None:

@@ -2,12 +2,9 @@
 
 import json
 import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
-
-from typer import Exit
 
 from seewhy import render
 from seewhy.adapters.load import load_model
@@ -15,12 +12,12 @@ from seewhy.api import Session
 from seewhy.choice import AUTO_METHOD, choose
 from seewhy.cli import console
 from seewhy.cli.choosing import MethodOrder, chosen_method, input_shape
-from seewhy.cli.outputs import all_or_none, prepare, refuse_existing, stems
-from seewhy.cli.progress import watched
+from seewhy.cli.outputs import all_or_none, prepare, refuse_existing
+from seewhy.cli.photos import photo_by_photo
 from seewhy.cli.summary import summary
 from seewhy.core.method import Method
 from seewhy.core.target import Target
-from seewhy.data.picture import expand, sample
+from seewhy.data.picture import sample
 from seewhy.engine.anatomy import sample_of
 from seewhy.engine.fast import Profile
 from seewhy.engine.model import Fit, Model
@@ -115,29 +112,7 @@ def _method(order: Order, session: Session) -> tuple[Method, str]:
 
 def run(order: Order) -> None:
     """Explain every photo; end with exit code 3 where some failed."""
-    done: list[dict[str, Any]] = []
-    failed: list[dict[str, str]] = []
-    with watched() as watch:
-        with console.usage():
-            photos = expand(order.photos)
-            job = settled(order, watch.passes)
-        watch.begin(len(photos))
-        for photo, stem in zip(photos, stems(photos), strict=True):
-            try:
-                done.append(job.explain(photo, stem))
-            except KeyboardInterrupt:
-                raise console.interrupted(len(done), len(photos)) from None
-            except Exception as error:  # whatever is wrong with one photo, the others are still done
-                if console.settings.debug:
-                    raise
-                console.complain(error, str(photo))
-                failed.append({"photo": str(photo), "error": str(error)})
-            watch.advance()
-    if order.as_json:
-        sys.stdout.write(json.dumps({"photos": done, "failed": failed}, indent=2) + "\n")
-    if failed:
-        console.say(f"{len(failed)} of {len(photos)} failed")
-        raise Exit(console.SOME_FAILED)
+    photo_by_photo(order.photos, lambda watch: settled(order, watch.passes).explain, as_json=order.as_json)
 
 
 def chosen_fit(fit: str | None) -> Fit | None:
