@@ -12,9 +12,10 @@ import seewhy
 from networks import SmallCNN, SmallViT, seeded
 from seewhy.errors import ConfigError, LayerError, TargetError
 from seewhy.evaluation.unit_study import placed, unit_of
-from seewhy.evaluation.unit_trust import reached
+from seewhy.evaluation.unit_trust import Path as Way
+from seewhy.evaluation.unit_trust import PathPoint, Trust, reached
 from seewhy.render.bar import figures
-from seewhy.report.unit_words import far_beyond
+from seewhy.report.unit_words import far_beyond, made_verdict
 from seewhy.visualization.canvas import Pixels
 from seewhy.visualization.maximize import Climb
 from seewhy.visualization.views import Views
@@ -207,3 +208,17 @@ def test_a_picture_far_beyond_all_natural_ones_is_no_proof():
     assert far_beyond(reached(30.0, 10.0))
     assert not far_beyond(reached(29.0, 10.0))
     assert not far_beyond(reached(5.0, -1.0))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "usual", "said"),
+    [
+        (3.0, 0.5, "no natural picture here comes near"),
+        (3.0, 0.1, "may be read together"),
+        (2.0, 0.5, "may be read together"),
+    ],
+)
+def test_far_beyond_natural_pictures_only_the_natural_way_lets_both_be_read_together(ratio, usual, said):
+    """At a usual likeness of 0.5 any photo lies in the band from 0.4 on, so the way says nothing; at 0.1 it holds."""
+    way = Way((PathPoint("a", made=0.5, top=0.6, low=0.4, high=0.7, usual=usual, index=None),), None)
+    assert said in made_verdict(Trust(reached(ratio * 10, 10.0), None, None, None, way))

@@ -148,10 +148,10 @@ def verdict(found: UnitStudy) -> str:
         )
     if trust is None:
         return "No picture could be made for this unit; the natural patches are all there is to read."
-    return _of_made(trust)
+    return made_verdict(trust)
 
 
-def _of_made(trust: Trust) -> str:
+def made_verdict(trust: Trust) -> str:
     """Return how the made pictures may be read, by what their checks found."""
     if not trust.reached.holds:
         return "Read the natural patches: the made pictures do not excite the unit as much as photos do."
