@@ -85,6 +85,8 @@ def maximize(
 ) -> Visualization:
     """Make one picture for one target; it depends on nothing but the network, the target, the climb and the seed.
 
+    On one machine with as many threads, that is: elsewhere sums are rounded otherwise, and a climb makes another picture of that.
+
     It shows what drives the unit most, which may be far from what it meets in photos: look at natural examples beside it.
 
     Raises:
