@@ -22,9 +22,11 @@ RANKS = {
     "visualization": 6,
     "evaluation": 7,
     "choice": 7,
-    "report": 8,
-    "api": 9,
-    "cli": 10,
+    "concepts": 7,
+    "surrogates": 8,
+    "report": 9,
+    "api": 10,
+    "cli": 11,
 }
 DOORS = {"__init__"}
 """The package's own front door hands out names of every rank, lazily; nothing inside may import it."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from seewhy.adapters.load import load_model
     from seewhy.api import Session, explain, load, method, methods
     from seewhy.api.activating import activations
+    from seewhy.api.distilling import distill
     from seewhy.api.searching import examples
     from seewhy.api.surveying import atlas
     from seewhy.api.units import unit
@@ -59,6 +60,7 @@ _HOMES = {
     "accentuate": "seewhy.api.visualizing",
     "activations": "seewhy.api.activating",
     "caricature": "seewhy.api.visualizing",
+    "distill": "seewhy.api.distilling",
     "examples": "seewhy.api.searching",
     "explain": "seewhy.api",
     "importance": "seewhy.api.weighing",
@@ -95,6 +97,7 @@ __all__ = [
     "activations",
     "atlas",
     "caricature",
+    "distill",
     "examples",
     "explain",
     "importance",

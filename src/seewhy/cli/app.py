@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from seewhy.cli import console
+from seewhy.cli.concept_commands import COMMANDS as CONCEPT_COMMANDS
 from seewhy.cli.importance_command import importance
 from seewhy.cli.options import (
     AsJson,
@@ -24,6 +25,7 @@ from seewhy.cli.options import (
     SegmentsOption,
     Settings,
 )
+from seewhy.cli.student_commands import COMMANDS as STUDENT_COMMANDS
 from seewhy.cli.unit_commands import COMMANDS
 from seewhy.version import __version__
 
@@ -248,7 +250,7 @@ def doctor(
         examine_preprocessing(model, folder, checkpoint, as_json=as_json)
 
 
-for command in (*COMMANDS, importance):
+for command in (*COMMANDS, importance, *CONCEPT_COMMANDS, *STUDENT_COMMANDS):
     app.command()(command)
 
 

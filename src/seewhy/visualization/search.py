@@ -14,6 +14,7 @@ from torch import Tensor
 from seewhy.core.needs import Needs
 from seewhy.data.dataset import Batch, Dataset, content_digest, content_of
 from seewhy.data.picture import sample as read_sample
+from seewhy.data.shelf import Fingerprint, Shelf, key_of
 from seewhy.engine.anatomy import sample_of
 from seewhy.engine.black_box import is_black_box
 from seewhy.engine.model import Fit
@@ -21,7 +22,6 @@ from seewhy.engine.network import Network
 from seewhy.engine.recording import layer_of
 from seewhy.engine.session import Session
 from seewhy.errors import ConfigError, DataError, LayerError
-from seewhy.visualization.cache import Shelf, key_of
 from seewhy.visualization.examples import Examples
 from seewhy.visualization.extremes import ChannelValues, strata
 from seewhy.visualization.patches import Field, View
@@ -105,7 +105,9 @@ def search(  # noqa: PLR0917 (three say what is searched, three how)
     how, layers = how or Search(), _checked(session, layers)
     network, probe = _watched(session, data, layers)
     tally = Tally(how.top, how.sample, distinct=how.distinct, seed=how.seed)
-    shelf = None if cache is None else Shelf(cache, key_of(data, session.model, layers, _settings(how)))
+    shelf = None
+    if cache is not None:
+        shelf = Shelf(cache, "examples", key_of(Fingerprint.of(data, session.model), layers, _settings(how)))
     fields = {} if shelf is None else _taken_up(tally, shelf, probe)
     hunt = _Hunt(session, network, data, layers, how, tally, shelf, probe)
     if tally.place < len(data) or not fields:

@@ -1,0 +1,145 @@
+"""`seewhy.distill`: readable models that say what a network says, and what they are worth."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from seewhy.api import ModelLike, Session
+from seewhy.concepts.dictionary import Dictionary
+from seewhy.concepts.fitting import AUTO_KIND, fit_dictionary
+from seewhy.core.method import AUTO
+from seewhy.data.features import Features, Progress, features
+from seewhy.engine.model import Fit
+from seewhy.errors import ConfigError, nearest
+from seewhy.surrogates.basis import Basis, ConceptScores, PooledChannels
+from seewhy.surrogates.distilling import Course, Material, distilled
+from seewhy.surrogates.frontier import POINTS
+from seewhy.surrogates.kinds import kinds
+from seewhy.surrogates.lesson import By, Splits
+from seewhy.surrogates.student import Student, names_of
+from seewhy.surrogates.surrogate import Surrogate
+
+ALL = "all"
+COUNT = 32
+"""Concepts that students read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Distillation:
+    """Students of one network, made from the same pictures and the same splits.
+
+    Attributes:
+        students: by kind.
+        material: pictures, splits, and what the students read.
+        session: holds the network.
+    """
+
+    students: dict[str, Student]
+    material: Material
+    session: Session
+
+
+def distill(
+    model: ModelLike,
+    data: object,
+    into: str | Sequence[str] = "linear",
+    *,
+    on: str | Dictionary = "concepts",
+    count: int = COUNT,
+    dictionary: str = AUTO_KIND,
+    layer: str = AUTO,
+    teacher: By = "network",
+    points: float = POINTS,
+    fit: Fit | None = None,
+    cache: str | Path | None = None,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+    progress: Progress | None = None,
+) -> Student | dict[str, Student]:
+    """Fit readable models to what a network says, from its own frozen features, and measure how nearly they say it.
+
+    Pictures are divided into three parts: concepts and students are fitted on the first, their size is chosen on the second, everything is reported on the
+    third. Each student is made again from random directions instead of concepts: what it gains over these is what the concepts are worth.
+
+    Args:
+        model: a `seewhy.Model`, a network, or a name for `seewhy.load_model`; the built-in network if None.
+        data: a folder, a list of files and folders, or ready inputs (inputs (n, c, h, w), labels (n,)); or `Features`.
+        into: "linear", "tree", ..., a list of them, or "all".
+        on: what students read: "concepts" (found here), "channels" (pooled features), or a dictionary of concepts.
+        count: how many concepts are found.
+        dictionary: how: "nmf", "pca", "kmeans", "sae" or "auto".
+        layer: whose features are read; "auto" is the one that methods look at.
+        teacher: "network", or "labels" to see what a readable model would lose against the truth.
+        points: percentage points of fidelity that may be given up for a smaller model.
+        fit: how pictures are fitted.
+        cache: folder for the features, so that they are computed once.
+        seed: of everything that is drawn.
+        device: where the network runs.
+        progress: is told how many pictures are done, of how many.
+
+    Returns:
+        A `Student`, or a dictionary of them by kind where several are asked for.
+
+    Raises:
+        SeewhyError: of any kind; the message says what to do.
+
+    Example:
+        >>> student = seewhy.distill(network, "photos/", into="tree")
+        >>> student.fidelity, student.accuracy
+        >>> print(student.text())
+    """
+    session = Session(model, device=device, seed=seed)
+    given = features(session, data, layer, fit=fit, cache=cache, progress=progress)
+    course = Course(teacher, points, seed=seed)
+    made = distillation(session, given, into, on=on, count=count, dictionary=dictionary, course=course)
+    return made.students if into == ALL or not isinstance(into, str) else made.students[into]
+
+
+def distillation(
+    session: Session,
+    given: Features,
+    into: str | Sequence[str],
+    *,
+    on: str | Dictionary = "concepts",
+    count: int = COUNT,
+    dictionary: str = AUTO_KIND,
+    course: Course | None = None,
+) -> Distillation:
+    """Return students with all that they were made from; see `distill`."""
+    course = course or Course()
+    wanted = _kinds(into)
+    taught = given.labels if course.by == "labels" else given.predicted
+    splits = Splits.drawn(taught, course.seed)
+    basis = _basis(on, given.part(splits.fit), count, dictionary, course.seed)
+    material = Material(given, basis, splits, names_of(session.model.labels, given.outputs.shape[1]))
+    students = {
+        key: dataclasses.replace(distilled(kind, material, course), about=session.provenance)
+        for key, kind in wanted.items()
+    }
+    return Distillation(students, material, session)
+
+
+def _kinds(into: str | Sequence[str]) -> dict[str, type[Surrogate]]:
+    known = kinds()
+    asked = list(known) if into == ALL else [into] if isinstance(into, str) else list(into)
+    for key in asked:
+        if key not in known:
+            near = nearest(key, list(known))
+            raise ConfigError(
+                f"a network is distilled into {', '.join(known)} or {ALL}; got {key!r}"
+                + (f"; nearest: {near}" if near else "")
+            )
+    return {key: known[key] for key in asked}
+
+
+def _basis(on: str | Dictionary, given: Features, count: int, dictionary: str, seed: int) -> Basis:
+    if isinstance(on, Dictionary):
+        return ConceptScores(on)
+    if on == "concepts":
+        return ConceptScores(fit_dictionary(given, dictionary, count, seed=seed))
+    if on == "channels":
+        return PooledChannels(given.layer, given.channels)
+    raise ConfigError(f"students read 'concepts', 'channels' or a dictionary of concepts, got {on!r}")

@@ -1,0 +1,23 @@
+"""Every kind of dictionary, by its key."""
+
+from seewhy.concepts.dictionary import Dictionary
+from seewhy.concepts.kmeans import KMeans
+from seewhy.concepts.nmf import NMF
+from seewhy.concepts.pca import PCA
+from seewhy.errors import ConfigError, nearest
+
+
+def kinds() -> dict[str, type[Dictionary]]:
+    """Return every kind of dictionary by its key."""
+    return {kind.key: kind for kind in (NMF, PCA, KMeans)}
+
+
+def kind_of(key: str) -> type[Dictionary]:
+    """Return a kind by its key; raise `ConfigError` with the nearest names."""
+    known = kinds()
+    if key not in known:
+        near = nearest(key, list(known))
+        raise ConfigError(
+            f"a dictionary is one of {', '.join(known)}; got {key!r}" + (f"; nearest: {near}" if near else "")
+        )
+    return known[key]

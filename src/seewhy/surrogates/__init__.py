@@ -1,0 +1,1 @@
+"""Readable models that say the same as a network, and how nearly they do."""

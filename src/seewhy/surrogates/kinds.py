@@ -1,0 +1,9 @@
+"""Every kind of readable model, by its key."""
+
+from seewhy.surrogates.linear import Linear
+from seewhy.surrogates.surrogate import Surrogate
+
+
+def kinds() -> dict[str, type[Surrogate]]:
+    """Return every kind of readable model by its key."""
+    return {kind.key: kind for kind in (Linear,)}
