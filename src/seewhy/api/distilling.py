@@ -23,7 +23,7 @@ from seewhy.surrogates.student import Student, names_of
 from seewhy.surrogates.surrogate import Surrogate
 
 ALL = "all"
-COUNT = 32
+COUNT = 16
 """Concepts that students read."""
 
 

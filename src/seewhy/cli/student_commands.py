@@ -21,7 +21,7 @@ def distill(
             metavar="concepts|channels|FILE", help="What it reads; a file is a dictionary that `seewhy concepts` wrote."
         ),
     ] = "concepts",
-    count: Annotated[int, typer.Option(min=1, help="How many concepts are found.")] = 32,
+    count: Annotated[int, typer.Option(min=1, help="How many concepts are found.")] = 16,
     layer: Layer = None,
     teacher: Annotated[str, typer.Option(metavar="network|labels", help="Who teaches.")] = "network",
     points: Annotated[
