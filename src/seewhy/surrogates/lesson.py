@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seewhy.data.features import Features
@@ -14,6 +14,8 @@ By = Literal["network", "labels"]
 """Who teaches."""
 LEAST = 3
 """Pictures of a class that a student must have seen to learn it."""
+ROUNDING = 1e-6
+"""Of the largest value, from which on a spread is more than rounding."""
 SHARES = (0.5, 0.2, 0.3)
 """Of the pictures: to fit concepts and students, to choose their size, to report."""
 
@@ -71,6 +73,7 @@ class Lesson:
         labels: the truth, -1 where it is not known.
         classes: those that can be learned, as indices of the network's answer.
         by: who teaches.
+        places: numbers of its pictures among all of the data set; None where these are all, in their order.
     """
 
     x: Float[Tensor, "n m"]
@@ -78,6 +81,7 @@ class Lesson:
     labels: Int[Tensor, " n"]
     classes: tuple[int, ...]
     by: By = "network"
+    places: Int[Tensor, " n"] | None = None
 
     @classmethod
     def of(cls, x: Float[Tensor, "n m"], features: Features, fit: Int[Tensor, " f"], by: By = "network") -> "Lesson":
@@ -114,9 +118,20 @@ class Lesson:
             return (self.labels[:, None] == torch.tensor(known)).float()
         return self.outputs[:, known].softmax(dim=1)
 
+    @property
+    def pictures(self) -> Int[Tensor, " n"]:
+        """Numbers of its pictures among all of the data set."""
+        return torch.arange(len(self.x)) if self.places is None else self.places
+
+    @property
+    def varying(self) -> Bool[Tensor, " m"]:
+        """Which numbers differ between pictures by more than rounding; the others say nothing."""
+        spread = self.x.std(dim=0, correction=0)
+        return spread > ROUNDING * self.x.abs().amax(dim=0).clamp_min(1e-12)
+
     def part(self, rows: Int[Tensor, " m"]) -> "Lesson":
         """Return some pictures."""
-        return Lesson(self.x[rows], self.outputs[rows], self.labels[rows], self.classes, self.by)
+        return Lesson(self.x[rows], self.outputs[rows], self.labels[rows], self.classes, self.by, self.pictures[rows])
 
     def learnable(self) -> "Lesson":
         """Return the pictures whose class can be learned."""
