@@ -25,6 +25,7 @@ def sheet(
     creed: Sequence[str] = (),
     command: str = "",
     provenance: Mapping[str, Any] | None = None,
+    base: str = "",
 ) -> str:
     """Return a page as one HTML file that opens from disk and asks nothing of any network.
 
@@ -37,6 +38,7 @@ def sheet(
         subtitles, cautions, creed: lines under the heading, in a box before everything else, and at the foot.
         command: makes the page again.
         provenance: what made it, nested; shown as lines.
+        base: a template that this one extends, whose style and script it takes over before its own.
     """
     return rendered(
         template,
@@ -48,7 +50,7 @@ def sheet(
             "command": command,
             "provenance": facts(provenance or {}),
             "data": embedded(numbers),
-            **looks(template),
+            **looks(template, base),
             **content,
         },
     )
@@ -59,11 +61,13 @@ def rendered(template: str, content: Mapping[str, Any]) -> str:
     return _environment().get_template(f"{template}.html.jinja").render(content)
 
 
-def looks(template: str) -> dict[str, Any]:
+def looks(template: str, base: str = "") -> dict[str, Any]:
     """Return style and script of a page, and what its security policy says of the script."""
-    script = _source(f"{template}.js")
+    names = [name for name in (base, template) if name]
+    script = "\n".join(filter(None, (_source(f"{name}.js") for name in names)))
+    style = "\n".join([_source("house.css"), *(_source(f"{name}.css") for name in names)])
     return {
-        "style": Markup(f"{_source('house.css')}\n{_source(f'{template}.css')}"),  # noqa: S704 - files of this package
+        "style": Markup(style),  # noqa: S704 - files of this package
         "script": Markup(script),  # noqa: S704 - a file of this package
         "script_source": Markup(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"),  # noqa: S704 - a hash
     }
