@@ -1,9 +1,12 @@
 """Read a dictionary from its file."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from seewhy.concepts.dictionary import FORMAT, Dictionary
 from seewhy.concepts.kinds import kinds
@@ -23,24 +26,59 @@ def load_dictionary(path: str | Path) -> Dictionary:
     path = Path(path)
     try:
         if path.stat().st_size > LARGEST:
-            raise ValueError("it is too large")
+            raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
         with safe_open(str(path), framework="pt") as file:
             about = json.loads((file.metadata() or {})["seewhy"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if about["format"] != FORMAT:
-            raise ValueError(f"written in format {about['format']}, this version reads {FORMAT}")
-        atoms, offset = tensors["atoms"], tensors["offset"]
-        if atoms.dim() != 2 or offset.shape != atoms.shape[1:] or len(about["names"]) != len(atoms):
-            raise ValueError("its arrays do not fit each other")
-        fingerprint = about["fingerprint"] and Fingerprint(**about["fingerprint"])
-        return kinds()[about["kind"]](
-            **tensors,
-            names=tuple(map(str, about["names"])),
-            layer=str(about["layer"]),
-            fingerprint=fingerprint,
-            settings=about["settings"],
-        )
+        return _rebuilt(about, tensors)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except KeyError as error:
+        raise DataError(f"{path}: no dictionary saved by seewhy (there is no {error} in it)") from error
+    except (OSError, SafetensorError, ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: no dictionary saved by seewhy ({error})") from error
+
+
+def _rebuilt(about: Mapping[str, Any], tensors: dict[str, Tensor]) -> Dictionary:
+    if not isinstance(about, dict) or about["format"] != FORMAT:
+        raise ValueError(f"it is not written in format {FORMAT}, which this version reads")
+    kind = kinds().get(str(about["kind"]))
+    if kind is None:
+        raise ValueError(f"it is of kind {about['kind']!r}, this version knows {', '.join(kinds())}")
+    _check_arrays(kind, tensors)
+    names = about["names"]
+    if not isinstance(names, list) or len(names) != len(tensors["atoms"]) or not all(map(_is_name, names)):
+        raise ValueError(f"it does not name each of its {len(tensors['atoms'])} concepts")
+    if not isinstance(about["settings"], dict):
+        raise ValueError("its settings are not names and values")
+    return kind(
+        **tensors,
+        names=tuple(names),
+        layer=str(about["layer"]),
+        fingerprint=about["fingerprint"] and _fingerprint(about["fingerprint"]),
+        settings=about["settings"],
+    )
+
+
+def _check_arrays(kind: type[Dictionary], tensors: Mapping[str, Tensor]) -> None:
+    atoms = tensors["atoms"]
+    if atoms.dim() != 2 or not atoms.numel():
+        raise ValueError(f"its atoms are of shape {tuple(atoms.shape)}, wanted is (concepts, channels)")
+    wanted = kind.shapes(*atoms.shape)
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if found != wanted:
+        raise ValueError(f"its arrays do not fit each other: {found}, wanted is {wanted}")
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() or not bool(tensor.isfinite().all()):
+            raise ValueError(f"{name} holds what is no finite number")
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and name.isprintable()
+
+
+def _fingerprint(given: Mapping[str, Any]) -> Fingerprint:
+    made = Fingerprint(**given)
+    if not isinstance(made.data, str) or not isinstance(made.network, str) or not isinstance(made.preprocessing, dict):
+        raise ValueError("its fingerprint is none")
+    return made
