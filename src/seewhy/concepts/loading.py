@@ -10,8 +10,9 @@ from torch import Tensor
 
 from seewhy.concepts.dictionary import FORMAT, Dictionary
 from seewhy.concepts.kinds import kinds
+from seewhy.core.values import Array
 from seewhy.data.shelf import Fingerprint
-from seewhy.errors import DataError
+from seewhy.errors import ConfigError, DataError
 
 LARGEST = 1 << 30
 """A file that is larger is none of ours."""
@@ -37,6 +38,15 @@ def load_dictionary(path: str | Path) -> Dictionary:
         raise DataError(f"{path}: no dictionary saved by seewhy (there is no {error} in it)") from error
     except (OSError, SafetensorError, ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: no dictionary saved by seewhy ({error})") from error
+
+
+def dictionary_from(plain: Mapping[str, Any]) -> Dictionary:
+    """Read back what `Dictionary.plain` gave; raise `ValueError`, `KeyError` or `TypeError` where it is no such thing."""
+    try:
+        tensors = {str(name): Array.from_plain(array).tensor() for name, array in plain["arrays"].items()}
+    except (ConfigError, AttributeError) as error:
+        raise ValueError(str(error)) from error
+    return _rebuilt(plain, tensors)
 
 
 def _rebuilt(about: Mapping[str, Any], tensors: dict[str, Tensor]) -> Dictionary:
