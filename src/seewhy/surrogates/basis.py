@@ -1,15 +1,23 @@
 """What a readable model reads: a few named numbers for each picture."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from seewhy.concepts.dictionary import Dictionary
+from seewhy.concepts.loading import dictionary_from
+from seewhy.core.values import Array
 from seewhy.data.features import Features
+
+MOST_CHANNELS = 1 << 20
+"""A layer that claims more is none."""
+
+B = TypeVar("B", bound="Basis")
 
 
 class Basis(ABC):
@@ -36,6 +44,15 @@ class Basis(ABC):
     @abstractmethod
     def read(self, features: Features) -> Float[Tensor, "n m"]:
         """Return the numbers of each picture."""
+
+    @abstractmethod
+    def plain(self) -> dict[str, Any]:
+        """Return all of it as plain values, ready for JSON; `seewhy.surrogates.bases.basis_from` adds and reads the kind."""
+
+    @classmethod
+    @abstractmethod
+    def from_plain(cls: type[B], plain: Mapping[str, Any]) -> B:
+        """Read back what `plain` gave; raise `ValueError`, `KeyError` or `TypeError` where it is no such thing."""
 
     def control(self, features: Features, seed: int) -> "RandomDirections":
         """Return as many random directions: what a readable model makes of these owes nothing to concepts."""
@@ -70,6 +87,15 @@ class ConceptScores(Basis):
         codes = self.dictionary.codes(features)
         return codes.flatten(2).mean(dim=2) if codes.dim() > 2 else codes
 
+    def plain(self) -> dict[str, Any]:
+        """Return the dictionary."""
+        return {"dictionary": self.dictionary.plain()}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "ConceptScores":
+        """Read back what `plain` gave."""
+        return cls(dictionary_from(plain["dictionary"]))
+
 
 @dataclass(frozen=True, eq=False)
 class PooledChannels(Basis):
@@ -99,6 +125,18 @@ class PooledChannels(Basis):
     def read(self, features: Features) -> Float[Tensor, "n m"]:
         """Return the pooled features."""
         return features.pooled
+
+    def plain(self) -> dict[str, Any]:
+        """Return the layer and how many channels it has."""
+        return {"layer": self.at, "channels": self.channels}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "PooledChannels":
+        """Read back what `plain` gave."""
+        channels = int(plain["channels"])
+        if not 0 < channels <= MOST_CHANNELS:
+            raise ValueError(f"a layer of {channels} channels")
+        return cls(str(plain["layer"]), channels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,3 +173,15 @@ class RandomDirections(Basis):
     def read(self, features: Features) -> Float[Tensor, "n m"]:
         """Return the pooled features along the directions."""
         return features.pooled @ self.directions.T
+
+    def plain(self) -> dict[str, Any]:
+        """Return the layer and the directions."""
+        return {"layer": self.at, "directions": Array.of(self.directions).plain()}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "RandomDirections":
+        """Read back what `plain` gave."""
+        directions = Array.from_plain(plain["directions"]).tensor()
+        if directions.dim() != 2 or not directions.numel():
+            raise ValueError(f"directions of shape {tuple(directions.shape)}, wanted is (m, c)")
+        return cls(str(plain["layer"]), directions)
