@@ -66,3 +66,12 @@ def test_a_layer_with_a_branch_round_it_has_no_head(network, images):
 def test_one_picture_is_enough(network, images):
     raw, answers = activations(network, "joined", images)
     torch.testing.assert_close(Head.of(network, "joined", images[:1]).answers(raw), answers)
+
+
+def test_scores_and_slopes_of_any_score_of_the_answers(network, images):
+    raw, answers = activations(network, "joined", images)
+    head = Head.of(network, "joined", images[:2])
+    scores, slopes = head.slopes(raw, lambda reading: reading.output[:, 1] - 2 * reading.output[:, 3])
+    torch.testing.assert_close(scores, answers[:, 1] - 2 * answers[:, 3])
+    weight = (network.module.linear.weight[1] - 2 * network.module.linear.weight[3]) / 64
+    torch.testing.assert_close(slopes, weight[None, :, None, None].expand(6, -1, 8, 8).contiguous())

@@ -1,5 +1,6 @@
 """What a network does behind a layer, on its own: from activations to answers, without the pictures."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from seewhy.core.cost import Cost
 from seewhy.core.needs import Needs, at
+from seewhy.core.trace import Reading
 from seewhy.engine.grids import Grid, raw_with
 from seewhy.engine.network import Network
 from seewhy.engine.partial import agree
@@ -84,16 +86,31 @@ class Head:
         parts = []
         for rows, which in zip(torch.split(raw, ROWS), torch.split(chosen, ROWS), strict=True):
             made = self._pass(rows, at_layer=True)
-            with torch.inference_mode(mode=False), torch.enable_grad():
-                score = made.reading.output.flatten(1).gather(1, which[:, None].to(made.reading.output.device)).sum()
-            (gradient,) = torch.autograd.grad(score, [made.nodes[self.layer]])
-            self.network.count(Cost(backwards=len(rows)))
-            parts.append(upcast(gradient if self.grid is None else self.grid.apply(gradient)).cpu())
+            column = which[:, None].to(made.reading.output.device)
+            parts.append(self._gradient(made, lambda read, at=column: read.output.flatten(1).gather(1, at)[:, 0])[1])
         return torch.cat(parts)
+
+    def slopes(
+        self, raw: Float[Tensor, "n ..."], score: Callable[[Reading], Float[Tensor, " n"]]
+    ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n c *spatial"]]:
+        """Return the scores of activations, and the gradient of each at the layer, on its grid; both on the CPU.
+
+        Args:
+            raw: activations in the layer's own layout, all in one pass.
+            score: of the network's answers, one number a row; such as a bound target that reads nothing else.
+        """
+        return self._gradient(self._pass(raw, at_layer=True), score)
 
     def raw_with(self, raw: Float[Tensor, "n ..."], activation: Float[Tensor, "n c *spatial"]) -> Tensor:
         """Return activations in the layer's own layout with what lies on the grid replaced; tokens without a place stay."""
         return raw_with(raw, self.grid, activation)
+
+    def _gradient(self, made: Pass, score: Callable[[Reading], Tensor]) -> tuple[Tensor, Tensor]:
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            scores = score(made.reading)
+        (gradient,) = torch.autograd.grad(scores.sum(), [made.nodes[self.layer]])
+        self.network.count(Cost(backwards=len(scores)))
+        return upcast(scores.detach()).cpu(), upcast(gradient if self.grid is None else self.grid.apply(gradient)).cpu()
 
     def _pass(self, raw: Tensor, *, at_layer: bool) -> Pass:
         rows = raw.to(self.network.weight)
