@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from seewhy.core.target import Target
     from seewhy.engine.black_box import BlackBox
     from seewhy.engine.model import Model
+    from seewhy.surrogates.student_file import load_student
 
 _HOMES = {
     "atlas": "seewhy.api.surveying",
@@ -67,6 +68,7 @@ _HOMES = {
     "invert": "seewhy.api.visualizing",
     "load": "seewhy.api",
     "load_model": "seewhy.adapters.load",
+    "load_student": "seewhy.surrogates.student_file",
     "method": "seewhy.api",
     "methods": "seewhy.api",
     "unit": "seewhy.api.units",
@@ -104,6 +106,7 @@ __all__ = [
     "invert",
     "load",
     "load_model",
+    "load_student",
     "method",
     "methods",
     "targets",

@@ -115,8 +115,12 @@ def distillation(
     splits = Splits.drawn(taught, course.seed)
     basis = _basis(on, given.part(splits.fit), count, dictionary, course.seed)
     material = Material(given, basis, splits, names_of(session.model.labels, given.outputs.shape[1]))
+    about = session.provenance | {
+        "pictures": {"fit": len(splits.fit), "choose": len(splits.choose), "report": len(splits.report)},
+        "points": course.points,
+    }
     students = {
-        key: dataclasses.replace(distilled(kind, material, course), about=session.provenance)
+        key: dataclasses.replace(distilled(kind, material, course), about=about, fit=given.fit, session=session)
         for key, kind in wanted.items()
     }
     return Distillation(students, material, session)

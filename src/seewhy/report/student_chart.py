@@ -7,8 +7,8 @@ from typing import Any
 from seewhy.contributions.table import Estimate
 from seewhy.render.bar import figures
 from seewhy.report.axis import Axis, axis
-from seewhy.report.student_words import points, share
 from seewhy.surrogates.frontier import Frontier, Point
+from seewhy.surrogates.words import points, share
 
 WIDE = 6.0
 """Times that the largest size is the smallest from which on steps of the axis are factors."""

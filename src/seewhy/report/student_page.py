@@ -11,6 +11,7 @@ from seewhy.report.sheet import kept, sheet
 from seewhy.report.student_chart import frontier_chart
 from seewhy.surrogates.distilling import Material
 from seewhy.surrogates.student import Student
+from seewhy.surrogates.words import share
 
 MOST_CLASSES = 60
 """Classes whose recall the page shows; the rest stands in the file of numbers."""
@@ -37,7 +38,7 @@ def student_page(
     """
     return sheet(
         template,
-        title=words.heading(student),
+        title=student.heading,
         subtitles=_subtitles(student, name),
         content=common(student, material) | dict(model or {}),
         numbers=student_numbers(student),
@@ -66,11 +67,11 @@ def student_numbers(student: Student) -> dict[str, Any]:
 
 def common(student: Student, material: Material | None = None) -> dict[str, Any]:
     """Return what `student.html.jinja` uses, by name."""
-    outcome, told = words.verdict(student)
+    outcome, told = student.verdict()
     recall = sorted(student.report.recall.items(), key=lambda item: item[1])
     return {
         "student": student,
-        "lines": [kept(line) for line in words.lines(student)],
+        "lines": [kept(line) for line in student.lines()],
         "outcome": outcome,
         "verdict": kept(told),
         "symbols": Markup(),
@@ -99,7 +100,7 @@ def _recall(name: str, value: float, student: Student) -> dict[str, Any]:
     return {
         "name": name,
         "percent": round(100 * value, 1),
-        "text": kept(words.share(value)) if learned else "not learned",
+        "text": kept(share(value)) if learned else "not learned",
     }
 
 
