@@ -88,19 +88,19 @@ class Branching(Surrogate):
         """Return the classes that can be answered below a node, each once, in the order of the leaves."""
         return list(dict.fromkeys(self.answer[self.below(node)].tolist()))
 
-    def outline(self, questions: Sequence[tuple[str, str]], ends: Sequence[str]) -> str:
+    def outline(self, questions: Sequence[tuple[str, str]], ends: Sequence[str] = ()) -> str:
         """Return the nodes as indented lines.
 
         Args:
             questions: of each node, how it is said that it is denied, and affirmed; unused at leaves.
-            ends: of each node, what stands at a leaf; unused elsewhere.
+            ends: of each node, what follows at a leaf; nothing where the ways on say it already.
         """
         lines: list[str] = []
 
         def tell(node: int, level: int) -> None:
             for way, child in zip(questions[node], self.children[node].tolist(), strict=True):
                 leaf = self.children[child, 0] == NONE
-                lines.append("  " * level + way + (f": {ends[child]}" if leaf else ""))
+                lines.append("  " * level + way + (f": {ends[child]}" if leaf and ends else ""))
                 if not leaf:
                     tell(child, level + 1)
 

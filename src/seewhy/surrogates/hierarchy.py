@@ -209,8 +209,8 @@ class Hierarchy(Branching):
                 self.group(child, classes) if child != NONE else "" for child in self.children[node].tolist()
             )
             total = self.formula(node, names)
-            questions.append((f"{left}: if {total} ≤ 0", f"{right}: if it is > 0"))
-        return self.outline(questions, ["" for _ in questions])
+            questions.append((f"{left} if {total} ≤ 0", f"{right} if that is > 0"))
+        return self.outline(questions)
 
     def formula(self, node: int, names: Sequence[str]) -> str:
         """Return the log-odds of a fork as people read it: "+1.20 concept 3 -0.40 concept 7 +0.11"."""
@@ -233,7 +233,8 @@ def rows_of(lesson: Lesson, x: Float[Tensor, "n m"]) -> Float[Tensor, "j r"]:
     else:
         targets = lesson.targets.double()
         rows = (targets.T @ x.double()) / targets.sum(dim=0).clamp_min(1e-12)[:, None]
-    return rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    unit: Tensor = rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    return unit
 
 
 def linked(rows: Float[Tensor, "j r"]) -> tuple[Int[Tensor, "nodes 2"], Int[Tensor, " nodes"]]:

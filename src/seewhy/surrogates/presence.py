@@ -65,13 +65,14 @@ def _gains(side: Bool[Tensor, "n m"], targets: Sequence[Float[Tensor, "n j"]]) -
     """Return, for each teaching, the share of the Gini impurity that each division takes away; 0 where all pictures lie on one side."""
     n, whole = len(side), targets[0].sum(dim=0)
     above = side.to(targets[0].dtype).T @ torch.cat(list(targets), dim=1)  # all at once: the product is what takes long
-    above = above.unflatten(1, (len(targets), -1)).transpose(0, 1)  # (t, m, j)
+    above = above.view(above.shape[0], len(targets), -1).transpose(0, 1)  # (t, m, j)
     many = side.sum(dim=0)
     squares = above.square().sum(dim=2) / many.clamp_min(1) + (whole - above).square().sum(dim=2) / (
         n - many
     ).clamp_min(1)
     even = (whole / n).square().sum()
-    return (squares / n - even) / (1 - even).clamp_min(1e-12)
+    gains: Tensor = (squares / n - even) / (1 - even).clamp_min(1e-12)
+    return gains
 
 
 def _middle(x: Float[Tensor, "n m"], below: Float[Tensor, " m"]) -> Float[Tensor, " m"]:

@@ -76,7 +76,7 @@ class Tree(Branching):
             "leaves": self.size,
             "depth": float(self.depths.max()),
             "mean path length": self.mean_path,
-            "numbers read": float(len(self.feature[self.inner].unique())),
+            "numbers read": float(len(set(self.feature[self.inner].tolist()))),
         }
 
     @property
