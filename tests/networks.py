@@ -68,6 +68,41 @@ class SmallViT(nn.Module):
         return self.head(self.norm(self.blocks(x))[:, 0])
 
 
+class BCosConv(nn.Module):
+    """A B-cos convolution after Boehle et al. 2022, equation 3: |cos(x, w)|^(B - 1) w x, with w of length 1; the largest of `units` (MaxOut)."""
+
+    def __init__(
+        self, channels: int, out: int, kernel: int, b: float = 2.0, *, units: int = 1, stride: int = 1, padding: int = 0
+    ) -> None:
+        super().__init__()
+        self.b, self.units = b, units
+        self.conv = nn.Conv2d(channels, out * units, kernel, stride, padding, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.conv.weight / self.conv.weight.flatten(1).norm(dim=1)[:, None, None, None]
+        arguments = (None, self.conv.stride, self.conv.padding)
+        summed = nn.functional.conv2d(x, weight, *arguments)
+        summed = summed.unflatten(1, (-1, self.units)).amax(dim=2)
+        squares = nn.functional.conv2d(x**2, torch.ones_like(weight[:1]), *arguments)
+        return ((summed / (squares + 1e-12).sqrt()).abs() ** (self.b - 1)) * summed
+
+
+class SmallBCos(nn.Module):
+    """A B-cos network: [x, 1 - x], three convolutions of which one has a way past it and one is of MaxOut units, and the mean of the last."""
+
+    def __init__(self, classes: int = 4, channels: int = 3, b: float = 2.0) -> None:
+        super().__init__()
+        self.encoded = 2 * channels
+        self.stem = BCosConv(self.encoded, 6, 3, b, padding=1)
+        self.body = BCosConv(6, 6, 3, b, units=2, padding=1)
+        self.down = BCosConv(6, 8, 3, b, stride=2, padding=1)
+        self.head = BCosConv(8, classes, 1, b)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(torch.cat([x, 1 - x], dim=1) if x.shape[1] < self.encoded else x)
+        return self.head(self.down(x + self.body(x))).mean(dim=(2, 3))
+
+
 def seeded(network: nn.Module, seed: int = 0) -> nn.Module:
     """Give a network float64 weights drawn from a seed, running statistics of norms included, in eval mode."""
     generator = torch.Generator().manual_seed(seed)

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 import seewhy
-from networks import SmallCNN, SmallViT, seeded
+from networks import SmallBCos, SmallCNN, SmallViT, seeded
 
 SMALL = {"samples": 4, "steps": 6, "window": 4, "stride": 2, "count": 4}
 METHODS = sorted(seewhy.methods())
 TRIALS = 8
 """Passes, at most, in which an image is taped and a partial pass is compared with a whole one."""
-HOMES = {"cnn": SmallCNN, "transformer": SmallViT}
+HOMES = {"cnn": SmallCNN, "transformer": SmallViT, "b-cos": SmallBCos}
 """Networks that a method may be for; the first that it fits is the one that it is tested on."""
 
 
@@ -222,7 +222,7 @@ class TestEveryMethod:
 @pytest.mark.parametrize("key", [key for key in METHODS if seewhy.methods()[key].complete])
 def test_a_method_that_claims_completeness_adds_up(key, images):
     """Without biases f(0) = 0, so map and residual add up to the score itself where the baseline is zero."""
-    network = seeded(SmallCNN())
+    network = seeded(HOMES[home(key)]())
     for part in network.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.running_mean.zero_()
@@ -231,7 +231,7 @@ def test_a_method_that_claims_completeness_adds_up(key, images):
     settings = {"baseline": "zero"} if "baseline" in made(key).settings() else {}
     explanation = seewhy.Session(seewhy.Model(network, mean=0.5, std=0.5)).explain(images, 0, made(key, **settings))
     assert explanation.residual is not None
-    if settings or key == "input-x-gradient":
+    if settings or key in ("input-x-gradient", "b-cos"):
         total = explanation.heatmap.flatten(1).sum(dim=1) + explanation.residual
         torch.testing.assert_close(total, explanation.score)
     assert torch.isfinite(explanation.residual).all()
