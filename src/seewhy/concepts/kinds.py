@@ -4,12 +4,13 @@ from seewhy.concepts.dictionary import Dictionary
 from seewhy.concepts.kmeans import KMeans
 from seewhy.concepts.nmf import NMF
 from seewhy.concepts.pca import PCA
+from seewhy.concepts.sae import SparseAutoencoder
 from seewhy.errors import ConfigError, nearest
 
 
 def kinds() -> dict[str, type[Dictionary]]:
     """Return every kind of dictionary by its key."""
-    return {kind.key: kind for kind in (NMF, PCA, KMeans)}
+    return {kind.key: kind for kind in (NMF, PCA, KMeans, SparseAutoencoder)}
 
 
 def kind_of(key: str) -> type[Dictionary]:

@@ -1,14 +1,19 @@
 """k-means: each activation belongs to the middle that is nearest."""
 
+import warnings
 from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from sklearn import cluster  # type: ignore[import-untyped]
+from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from seewhy.concepts.dictionary import Dictionary
+
+STARTS = 3
+"""Starts of which the best is kept."""
 
 
 class KMeans(Dictionary):
@@ -20,13 +25,17 @@ class KMeans(Dictionary):
 
     key: ClassVar = "kmeans"
     title: ClassVar = "k-means"
+    overcomplete: ClassVar = True
 
     @classmethod
     def fit(cls, rows: Float[Tensor, "m c"], count: int, seed: int = 0) -> "KMeans":
-        """Return so many middles."""
-        made = cluster.KMeans(count, n_init=3, random_state=seed).fit(rows.numpy())
+        """Return so many middles; those of them that no activation is nearest to are equal to another."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # equal middles are named as dead by their quality
+            made = cluster.KMeans(count, n_init=STARTS, random_state=seed).fit(rows.numpy())
         return cls(torch.from_numpy(made.cluster_centers_).to(rows), rows.new_zeros(rows.shape[1]))
 
-    def encode(self, rows: Float[Tensor, "m c"]) -> Float[Tensor, "m k"]:
-        """Return 1 for the nearest middle, 0 for the others."""
-        return one_hot(torch.cdist(rows, self.atoms).argmin(dim=1), len(self)).to(rows)
+    def coded(self, rows: Float[Tensor, "m c"]) -> Float[Tensor, "m k"]:
+        """Return 1 for the nearest middle, 0 for the others; of equally near ones the first."""
+        distances = self.atoms.square().sum(dim=1) / 2 - rows @ self.atoms.T  # but for what all middles share
+        return one_hot(distances.argmin(dim=1), len(self)).to(rows)
