@@ -17,6 +17,25 @@ from seewhy.ops.coalitions import linear_fit
 Distance = Literal["cosine", "euclidean"]
 
 
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """Images like one, with some of its segments hidden.
+
+    Attributes:
+        shown: which segments each of them shows.
+        worths: their scores.
+        weights: how much each counts: the more, the nearer it is.
+    """
+
+    shown: Bool[Tensor, "m n"]
+    worths: Float[Tensor, " m"]
+    weights: Float[Tensor, " m"]
+
+    def part(self, places: Int[Tensor, " k"]) -> "Neighbours":
+        """Return some of them."""
+        return Neighbours(self.shown[places], self.worths[places], self.weights[places])
+
+
 @register
 @dataclass(frozen=True)
 class LIME(SegmentMethod):
@@ -79,14 +98,19 @@ class LIME(SegmentMethod):
 
     def shares(self, game: Game) -> Shares:
         """Return the weights of the linear model."""
-        drawn = torch.rand(self.samples, game.players, generator=game.generator()) < 0.5
-        worths = [game.full, *game.worths(self.affordable(drawn))]
-        shown = torch.cat([torch.ones_like(drawn[:1]), drawn])[: len(worths)]
-        fit = linear_fit(shown, torch.tensor(worths, dtype=torch.float64), self.kernel(shown), self.ridge)
-        notes = stopped(len(worths) - 1, self.samples, "samples")
-        if len(worths) <= game.players:
+        drawn = self.scored(game, torch.rand(self.samples, game.players, generator=game.generator()) < 0.5)
+        asked = len(drawn.worths)
+        fit = linear_fit(drawn.shown, drawn.worths, drawn.weights, self.ridge)
+        notes = stopped(asked - 1, self.samples, "samples")
+        if asked <= game.players:
             notes += ("fewer samples than segments: the weights are the smallest that fit, take more samples",)
         return Shares(fit.values, None, fit.error, {"R² of the surrogate": fit.quality}, notes)
+
+    def scored(self, game: Game, drawn: Bool[Tensor, "m n"], least: int = 1) -> Neighbours:
+        """Ask what neighbours are worth that show these segments; the image itself comes first, `least` others are asked whatever the clock says."""
+        worths = torch.tensor([game.full, *game.worths(self.affordable(drawn, least))], dtype=torch.float64)
+        shown = torch.cat([torch.ones_like(drawn[:1]), drawn])[: len(worths)]
+        return Neighbours(shown, worths, self.kernel(shown))
 
     def kernel(self, shown: Bool[Tensor, "m n"]) -> Float[Tensor, " m"]:
         """Return how much each sample counts."""

@@ -109,7 +109,7 @@ def kernel_fit(pairs: Pairs, worths: Float[Tensor, "p 2"], nothing: float, every
     error = _error(inverse, terms[pairs.drawn], leverage[pairs.drawn])
     error = error if rank == players - 1 else torch.full_like(error, math.inf)
     guessed = torch.stack([held @ values, (1 - held) @ values], dim=1) + nothing
-    return Fit(values, error, _quality(worths, guessed, pairs.weights[:, None].expand_as(worths)))
+    return Fit(values, error, weighted_r2(worths, guessed, pairs.weights[:, None].expand_as(worths)))
 
 
 def linear_fit(
@@ -127,7 +127,15 @@ def linear_fit(
     leverage = weights * ((x @ inverse) * x).sum(dim=1) + share
     error = _error(inverse, (weights * (y - x @ values))[:, None] * x, leverage)
     settled = rank == len(gram) and len(worths) > len(gram)
-    return Fit(values, error if settled else torch.full_like(error, math.inf), _quality(y, x @ values, weights))
+    return Fit(values, error if settled else torch.full_like(error, math.inf), weighted_r2(y, x @ values, weights))
+
+
+def weighted_r2(worths: Float[Tensor, "*m"], guessed: Float[Tensor, "*m"], weights: Float[Tensor, "*m"]) -> float:
+    """Return the share of the weighted variance of worths that guesses explain: R², below 0 where their mean would guess better; 1 where the worths do not differ, for there is nothing to explain."""
+    mean = (weights * worths).sum() / weights.sum()
+    around = float((weights * (worths - mean).square()).sum())
+    missed = float((weights * (worths - guessed).square()).sum())
+    return 1 - missed / around if around > 1e-24 * float((weights * worths.square()).sum()) else 1.0
 
 
 def orders(players: int, count: int, paired: bool, generator: Generator) -> Iterator[Int[Tensor, " n"]]:
@@ -236,11 +244,3 @@ def _error(
         return torch.full_like(inverse[0], math.inf)
     spread = (terms - terms.mean(dim=0)) @ inverse
     return (spread.square().sum(dim=0) * len(terms) / free).sqrt()
-
-
-def _quality(worths: Float[Tensor, "*m"], guessed: Float[Tensor, "*m"], weights: Float[Tensor, "*m"]) -> float:
-    """Return R², weighted; 1 where the worths do not differ, for there is nothing to explain."""
-    mean = (weights * worths).sum() / weights.sum()
-    around = float((weights * (worths - mean).square()).sum())
-    missed = float((weights * (worths - guessed).square()).sum())
-    return 1 - missed / around if around > 1e-24 * float((weights * worths.square()).sum()) else 1.0
