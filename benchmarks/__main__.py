@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 import seewhy
-from benchmarks import channels, climbing, memory, natural, rows, starts, table, windows
+from benchmarks import channels, climbing, distilling, memory, natural, rows, starts, table, windows
 
-EXTRA = ("windows", "ascent", "pictures", "examples", "channels", "memory", "starts")
+EXTRA = ("windows", "ascent", "pictures", "examples", "channels", "distilling", "memory", "starts")
 
 
 def options() -> argparse.Namespace:
@@ -41,6 +41,7 @@ def main() -> None:
         [natural.measured(name, asked.seconds) for name in natural.LAYERS] if _includes(asked.rows, "examples") else []
     )
     silenced = [channels.measured(name) for name in channels.LAYERS] if _includes(asked.rows, "channels") else []
+    taught = [distilling.measured(kind) for kind in distilling.kinds()] if _includes(asked.rows, "distilling") else []
     grown = memory.measured() if _includes(asked.rows, "memory") else {}
     begun = starts.measured(asked.starts) if _includes(asked.rows, "starts") else []
     tables = [
@@ -51,6 +52,7 @@ def main() -> None:
         climbing.pictures_table(made) if made else "",
         natural.table(searched) if searched else "",
         channels.table(silenced) if silenced else "",
+        distilling.table(taught) if taught else "",
         table.memory_table(grown, memory.COUNTS) if grown else "",
         table.starts_table(begun) if begun else "",
     ]
@@ -63,6 +65,7 @@ def main() -> None:
             "pictures": [asdict(one) for one in made],
             "examples": [asdict(one) for one in searched],
             "channels": [asdict(one) for one in silenced],
+            "distilling": [asdict(one) for one in taught],
             "memory": grown,
             "starts": [asdict(s) for s in begun],
         }
