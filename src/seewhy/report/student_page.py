@@ -1,15 +1,17 @@
 """A student as one HTML file: the model itself, what it is worth, what each more of reading buys, and the random control."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
 
 from seewhy.contributions.plain import plain
+from seewhy.engine.model import Model
 from seewhy.report import student_words as words
+from seewhy.report.linear_page import linear_block
 from seewhy.report.sheet import kept, sheet
 from seewhy.report.student_chart import frontier_chart
 from seewhy.surrogates.distilling import Material
+from seewhy.surrogates.linear import Linear
 from seewhy.surrogates.student import Student
 from seewhy.surrogates.words import share
 
@@ -19,10 +21,9 @@ MOST_CLASSES = 60
 
 def student_page(
     student: Student,
-    *,
-    template: str = "student",
-    model: Mapping[str, Any] | None = None,
     material: Material | None = None,
+    model: Model | None = None,
+    *,
     name: str = "",
     command: str = "",
 ) -> str:
@@ -30,17 +31,17 @@ def student_page(
 
     Args:
         student: shown.
-        template: one that extends `student.html.jinja` and fills its block `model`.
-        model: what that block uses, by name.
-        material: what the student was made from.
+        material: what the student was made from; without it there are no pictures.
+        model: the network, which says how pictures are prepared.
         name: of the data.
         command: makes the page again.
     """
+    template, block = _block(student, material, model)
     return sheet(
         template,
         title=student.heading,
         subtitles=_subtitles(student, name),
-        content=common(student, material) | dict(model or {}),
+        content=common(student, material) | block,
         numbers=student_numbers(student),
         cautions=[kept(line) for line in words.cautions(student)],
         creed=(words.CREED,),
@@ -48,6 +49,13 @@ def student_page(
         provenance=student.about,
         base="" if template == "student" else "student",
     )
+
+
+def _block(student: Student, material: Material | None, model: Model | None) -> tuple[str, dict[str, Any]]:
+    """Return the template that shows this kind of model, which extends `student.html.jinja` and fills its block `model`, and what that uses."""
+    if isinstance(student.surrogate, Linear):
+        return "linear", linear_block(student, student.surrogate, material, model)
+    return "student", {}
 
 
 def student_numbers(student: Student) -> dict[str, Any]:
