@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from seewhy.adapters.load import load_model
     from seewhy.api import Session, explain, load, method, methods
     from seewhy.api.activating import activations
+    from seewhy.api.discovering import discover
     from seewhy.api.distilling import distill
+    from seewhy.api.probing import tcav
     from seewhy.api.searching import examples
     from seewhy.api.surveying import atlas
     from seewhy.api.units import unit
@@ -61,6 +63,7 @@ _HOMES = {
     "accentuate": "seewhy.api.visualizing",
     "activations": "seewhy.api.activating",
     "caricature": "seewhy.api.visualizing",
+    "discover": "seewhy.api.discovering",
     "distill": "seewhy.api.distilling",
     "examples": "seewhy.api.searching",
     "explain": "seewhy.api",
@@ -71,6 +74,7 @@ _HOMES = {
     "load_student": "seewhy.surrogates.student_file",
     "method": "seewhy.api",
     "methods": "seewhy.api",
+    "tcav": "seewhy.api.probing",
     "unit": "seewhy.api.units",
     "visualize": "seewhy.api.visualizing",
 }
@@ -99,6 +103,7 @@ __all__ = [
     "activations",
     "atlas",
     "caricature",
+    "discover",
     "distill",
     "examples",
     "explain",
@@ -110,6 +115,7 @@ __all__ = [
     "method",
     "methods",
     "targets",
+    "tcav",
     "unit",
     "visualize",
 ]

@@ -1,6 +1,87 @@
 """The commands about concepts, and their options; what they do stands in the modules beside this one."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
 
-COMMANDS: tuple[Callable[..., None], ...] = ()
+import typer
+
+from seewhy.cli.options import AsJson, Checkpoint, Device, FitName, Force, Layer, ModelName, Out, Seed
+
+
+def concepts(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="Pictures; classes are told from folder or file names.", show_default=False
+        ),
+    ],
+    model: ModelName = "efficientnet-lite0",
+    layer: Layer = None,
+    count: Annotated[int, typer.Option(min=1, help="How many concepts are looked for.")] = 16,
+    kind: Annotated[str, typer.Option(metavar="auto|nmf|pca|kmeans|sae", help="How they are looked for.")] = "auto",
+    dictionary: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Concepts that an earlier run wrote (.safetensors), to be looked at on these pictures.",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[
+        str, typer.Option(metavar="shapley|sobol|ablation", help="How their importance is measured.")
+    ] = "shapley",
+    names: Annotated[
+        str,
+        typer.Option(
+            metavar="classes|numbers",
+            help="Named by the classes of their pictures, where these surely say something, or not.",
+        ),
+    ] = "classes",
+    top: Annotated[int, typer.Option(min=1, max=48, help="Pictures that show a concept.")] = 8,
+    out: Out = Path(),
+    fit: FitName = None,
+    checkpoint: Checkpoint = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder for what the network gives, so that it is computed once.", show_default=False
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    force: Force = False,
+    seed: Seed = 0,
+    device: Device = None,
+) -> None:
+    """Take a layer's features apart into concepts that can be seen, and say how much each counts and how far to trust it.
+
+    Writes NAME.LAYER.concepts.html (the page to read), .png, .json (every number) and .safetensors (the dictionary, for `seewhy distill --on`,
+    `seewhy importance --of concepts` and others).
+    """
+    from seewhy.cli.discovering import Order, run
+
+    run(
+        Order(
+            data=data,
+            model=model,
+            layer=layer,
+            count=count,
+            kind=kind,
+            dictionary=dictionary,
+            by=by,
+            names=names,
+            top=top,
+            out=out,
+            fit=fit,
+            checkpoint=checkpoint,
+            cache=cache,
+            as_json=as_json,
+            force=force,
+            seed=seed,
+            device=device,
+        )
+    )
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (concepts,)
 """In the order in which `seewhy --help` lists them."""

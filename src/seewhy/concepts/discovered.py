@@ -1,8 +1,8 @@
 """Concepts that were found in the features of a data set, with what is known about each."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -14,7 +14,7 @@ from seewhy.concepts.pictures import ConceptPictures, Lit
 from seewhy.contributions.plain import plain
 from seewhy.contributions.table import Estimate
 from seewhy.data.features import Features
-from seewhy.errors import ConfigError, DataError
+from seewhy.errors import DataError
 from seewhy.render import write_bytes
 from seewhy.render.bar import figures, percent
 
@@ -110,6 +110,7 @@ class Concepts:
         notes: what a reader must know.
         provenance: how it was made.
         pictures: sees the data set through the dictionary.
+        classes: the class of each picture as people call it, where that is known.
     """
 
     concepts: tuple[Concept, ...]
@@ -117,6 +118,7 @@ class Concepts:
     features: Features
     figures: Figures
     pictures: ConceptPictures
+    classes: tuple[str | None, ...]
     by: str = "shapley"
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -124,7 +126,7 @@ class Concepts:
     def __len__(self) -> int:
         return len(self.concepts)
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[Concept]:
         return iter(self.concepts)
 
     def __getitem__(self, number: int) -> Concept:

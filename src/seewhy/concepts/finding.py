@@ -77,7 +77,7 @@ def discovered(
     session: Session,
     features: Features,
     dictionary: Dictionary,
-    wishes: Wishes = Wishes(),  # noqa: B008 (a frozen value)
+    wishes: Wishes = Wishes(),
     *,
     progress: Progress | None = None,
 ) -> Concepts:
@@ -112,6 +112,7 @@ def discovered(
         features,
         _figures(about, found),
         pictures,
+        classes,
         wishes.by,
         (*notes, *_notes(features, found, about)),
         session.provenance,
