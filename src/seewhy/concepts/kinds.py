@@ -5,12 +5,18 @@ from seewhy.concepts.kmeans import KMeans
 from seewhy.concepts.nmf import NMF
 from seewhy.concepts.pca import PCA
 from seewhy.concepts.sae import SparseAutoencoder
+from seewhy.concepts.vectors import ConceptVectors
 from seewhy.errors import ConfigError, nearest
 
 
 def kinds() -> dict[str, type[Dictionary]]:
     """Return every kind of dictionary by its key."""
     return {kind.key: kind for kind in (NMF, PCA, KMeans, SparseAutoencoder)}
+
+
+def every_kind() -> dict[str, type[Dictionary]]:
+    """Return every kind that may come out of a file: those that are found in activations, and concepts that were given."""
+    return {**kinds(), ConceptVectors.key: ConceptVectors}
 
 
 def kind_of(key: str) -> type[Dictionary]:

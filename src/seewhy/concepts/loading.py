@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from seewhy.concepts.dictionary import FORMAT, Dictionary
-from seewhy.concepts.kinds import kinds
+from seewhy.concepts.kinds import every_kind
 from seewhy.core.values import Array
 from seewhy.data.shelf import Fingerprint
 from seewhy.errors import ConfigError, DataError
@@ -52,9 +52,9 @@ def dictionary_from(plain: Mapping[str, Any]) -> Dictionary:
 def _rebuilt(about: Mapping[str, Any], tensors: dict[str, Tensor]) -> Dictionary:
     if not isinstance(about, dict) or about["format"] != FORMAT:
         raise ValueError(f"it is not written in format {FORMAT}, which this version reads")
-    kind = kinds().get(str(about["kind"]))
+    kind = every_kind().get(str(about["kind"]))
     if kind is None:
-        raise ValueError(f"it is of kind {about['kind']!r}, this version knows {', '.join(kinds())}")
+        raise ValueError(f"it is of kind {about['kind']!r}, this version knows {', '.join(every_kind())}")
     _check_arrays(kind, tensors)
     names = about["names"]
     if not isinstance(names, list) or len(names) != len(tensors["atoms"]) or not all(map(_is_name, names)):

@@ -1,0 +1,99 @@
+"""Is a concept there at all: are its pictures told from others that the direction has not seen, and better than random pictures are?"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from seewhy.concepts.directions import Span, Way, steps
+from seewhy.concepts.draws import chances
+
+FOLDS = 5
+SPLITS = 3
+"""Times that the pictures are divided anew."""
+_AT_ONCE = 1 << 22
+
+
+@dataclass(frozen=True)
+class Gate:
+    """How well pictures of a concept are told from others by the direction fitted without them.
+
+    Attributes:
+        accuracy: mean of the shares of either side that lie on their side of the middle; 0.5 is chance.
+        random: middle 95 % of the same for concepts of as many random pictures.
+        chance: rank of the accuracy among those, as a p-value; not corrected.
+    """
+
+    accuracy: float
+    random: tuple[float, float]
+    chance: float
+
+
+def gate(
+    with_it: Float[Tensor, "n c"], without: Float[Tensor, "m c"], way: Way, draws: int, generator: Generator
+) -> Gate:
+    """Return the gate of a concept.
+
+    Five folds (as many as pictures, where there are fewer), three times divided anew; random concepts are drawn from all pictures, those of the concept
+    included, and go through the same.
+
+    Args:
+        with_it: activations of the concept's pictures; at least two.
+        without: those of the others; at least two.
+        way: how the direction is found.
+        draws: how many random concepts.
+        generator: of all draws.
+    """
+    rows = Span.of(torch.cat([with_it, without])).rows
+    count, total = len(with_it), len(rows)
+    orders = torch.rand(draws + 1, total, generator=generator).argsort(dim=1)
+    orders[0] = torch.arange(total)  # the concept itself
+    part = max(1, _AT_ONCE // (total * FOLDS))
+    found = torch.cat([_accuracies(rows, some, count, way, generator) for some in torch.split(orders, part)])
+    random = found[1:]
+    low, high = torch.quantile(random, torch.tensor([0.025, 0.975], dtype=random.dtype)).tolist()
+    return Gate(float(found[0]), (low, high), float(chances(found[:1], random[:, None])[0]))
+
+
+def _accuracies(
+    rows: Float[Tensor, "n s"], orders: Tensor, count: int, way: Way, generator: Generator
+) -> Float[Tensor, " r"]:
+    """Return the held-out accuracy of each concept: the first so many of an order are its pictures."""
+    folds = min(FOLDS, count, rows.shape[0] - count)
+    member = torch.zeros(orders.shape, dtype=torch.bool)
+    member.scatter_(1, orders[:, :count], torch.ones_like(orders[:, :count], dtype=torch.bool))
+    total = torch.zeros(len(orders), dtype=torch.float64)
+    for _ in range(SPLITS):
+        fold = _folds(member, folds, generator)
+        total += sum(_held_out(rows, member, fold == number, way) for number in range(folds)) / folds
+    return total / SPLITS
+
+
+def _folds(member: Tensor, folds: int, generator: Generator) -> Tensor:
+    """Return the fold of each picture, drawn anew for each concept, as even as can be on either side."""
+    fold = torch.empty(member.shape, dtype=torch.long)
+    key = torch.rand(member.shape, generator=generator)
+    for side in (member, ~member):
+        place = torch.where(side, key, 2.0).argsort(dim=1).argsort(dim=1)  # 0, 1, ... among those of the side
+        fold = torch.where(side, place % folds, fold)
+    return fold
+
+
+def _held_out(rows: Float[Tensor, "n s"], member: Tensor, out: Tensor, way: Way) -> Float[Tensor, " r"]:
+    """Return the mean over both sides of the share of held-out pictures on their own side of the middle; a tie counts half."""
+    inside, outside = (member & ~out).double(), (~member & ~out).double()
+    step = steps(way, rows, inside, outside)
+    middle = _middles(rows, inside, outside)
+    margin = step @ rows.T - (step * middle).sum(dim=1, keepdim=True)
+    side = torch.where(member, 1.0, -1.0)
+    right = 0.5 * (1 + torch.sign(margin * side))
+    shares = [
+        (right * mask).sum(dim=1) / mask.sum(dim=1) for mask in ((member & out).double(), (~member & out).double())
+    ]
+    return (shares[0] + shares[1]) / 2
+
+
+def _middles(rows: Float[Tensor, "n s"], inside: Tensor, outside: Tensor) -> Float[Tensor, "r s"]:
+    ends = [(mass @ rows) / mass.sum(dim=1, keepdim=True) for mass in (inside, outside)]
+    return (ends[0] + ends[1]) / 2
