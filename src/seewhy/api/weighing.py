@@ -12,6 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from seewhy.api import ModelLike, TargetLike, as_model
+from seewhy.concepts.dictionary import Dictionary
+from seewhy.concepts.loading import load_dictionary
+from seewhy.concepts.units import ConceptUnits
 from seewhy.contributions.attributes import attributes_of
 from seewhy.contributions.bands import Bands, band_names
 from seewhy.contributions.blocks import Blocks
@@ -58,6 +61,7 @@ class Wanted:
     repeats: int | None = None
     gradients: bool = False
     left_out: int = 0
+    dictionary: Dictionary | str | Path | None = None
 
     def settings(self, fill: str, repeats: int = 1) -> dict[str, Any]:
         """Return what stands in the place of a unit, and how often another picture lends it."""
@@ -77,6 +81,7 @@ def importance(
     masks: str | Path | Tensor | None = None,
     table: str | Path | None = None,
     key: str | None = None,
+    dictionary: Dictionary | str | Path | None = None,
     count: int | None = None,
     repeats: int | None = None,
     samples: int | None = None,
@@ -98,7 +103,7 @@ def importance(
         data: one picture, a folder, a list of files, or ready inputs with labels: (inputs (n, c, h, w), labels (n,)). The class of a picture is
             told from the name of its folder or file; a tensor alone has no labels.
         of: "regions" (boxes of a grid) or "superpixels" (one photo only) of the picture, "foreground", "bands" (channels of the input);
-            "channels" of a layer, "heads" of attention, "layers" (blocks of the network).
+            "channels" of a layer, "heads" of attention, "layers" (blocks of the network), "concepts" of a dictionary.
         by: "ablation" takes each unit away alone; "shapley" is its mean part over the orders in which all could go; "contribution", for
             channels, is what taking one away does to first order: gradient times activation, summed over positions.
         target: what is asked of the network's answer; None is the class that the label names, the predicted one where no label is known.
@@ -113,6 +118,8 @@ def importance(
             shuffled to see what a model of the loss loses by it; see `seewhy.contributions.attributes.attributes`. Takes target and seed
             of the other settings.
         key: the column of the table with the file names; found by itself if None.
+        dictionary: for "concepts": of `seewhy.discover`, or the .safetensors file that it was saved to. A concept that is taken away is subtracted, code
+            times atom; what the dictionary leaves unexplained stays.
         count: regions along each side (7), or about how many superpixels (40).
         repeats: with "resample": how many other pictures take turns (bands 5, else 1).
         samples: with "shapley": random orders for each picture, even; 20 for one picture, 2 for each of many.
@@ -140,10 +147,10 @@ def importance(
     """
     stated = as_model(model)
     stated = stated if fit is None else dataclasses.replace(stated, fit=fit)
-    session = Session(stated, device=device, seed=seed, rows=CHANNEL_ROWS if of == "channels" else ROWS)
+    session = Session(stated, device=device, seed=seed, rows=CHANNEL_ROWS if of in ("channels", "concepts") else ROWS)
     pictures = _pictures(data, stated)
     asked = None if target is None else as_target(target)
-    wanted = Wanted(replace, layer, masks, count, repeats, by == "contribution")
+    wanted = Wanted(replace, layer, masks, count, repeats, by == "contribution", dictionary=dictionary)
     if of == ATTRIBUTES or table is not None or key is not None:
         return attributes_of(session, pictures, _table(of, table, wanted, by), asked, key=key, seed=seed)
     plan = Plan(
@@ -192,6 +199,8 @@ def units_of(of: str, session: Session, data: Dataset, wanted: Wanted) -> Units:
             f"importance of {of!r} is not known; there is {', '.join((*KINDS, ATTRIBUTES))}"
             + (f" (nearest: {near})" if near else "")
         )
+    if of == "concepts" and wanted.replace is not None:
+        raise ConfigError("replace is no setting of concepts, which are subtracted; leave it out")
     for name, kinds in _SETTINGS.items():
         if getattr(wanted, name) is not None and of not in kinds:
             raise ConfigError(f"{name} is a setting of {' and '.join(kinds)}, not of {of}; leave it out")
@@ -236,6 +245,17 @@ def _layers(session: Session, data: Dataset, wanted: Wanted) -> Units:
     return Blocks(named=named, how=wanted.replace or "auto")  # type: ignore[arg-type]  # checked there
 
 
+def _concepts(session: Session, data: Dataset, wanted: Wanted) -> Units:
+    if wanted.dictionary is None:
+        raise ConfigError(
+            "concepts are those of a dictionary=: what seewhy.discover found, or a .safetensors file that `seewhy concepts` wrote"
+        )
+    if wanted.gradients:
+        raise ConfigError("by='contribution' is for channels; concepts are weighed by 'ablation' or 'shapley'")
+    given = wanted.dictionary
+    return ConceptUnits(load_dictionary(given) if isinstance(given, (str, Path)) else given).of(session.model)
+
+
 def _first(session: Session, data: Dataset) -> Tensor:
     """Return the first input that can be read."""
     return next(data.batches(session.model, 1)).inputs[0]
@@ -258,6 +278,7 @@ KINDS: Mapping[str, Callable[[Session, Dataset, Wanted], Units]] = {
     "channels": _channels,
     "heads": _heads,
     "layers": _layers,
+    "concepts": _concepts,
 }
 """How the units of each kind are made."""
 
@@ -265,5 +286,6 @@ _SETTINGS = {
     "layer": ("channels", "heads", "layers"),
     "masks": ("foreground",),
     "count": ("regions", "superpixels"),
+    "dictionary": ("concepts",),
 }
 """Settings that only some kinds have."""

@@ -16,7 +16,7 @@ def importance(
         str,
         typer.Option(
             metavar="KIND",
-            help="What is ranked: regions, superpixels (one photo), foreground, bands, channels, heads, layers, attributes.",
+            help="What is ranked: regions, superpixels (one photo), foreground, bands, channels, heads, layers, concepts, attributes.",
         ),
     ] = "regions",
     model: ModelName = "efficientnet-lite0",
@@ -66,6 +66,12 @@ def importance(
         str | None,
         typer.Option(
             metavar="COLUMN", help="The column with the file names; found by itself by default.", show_default=False
+        ),
+    ] = None,
+    dictionary: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="For concepts: the .safetensors file that `seewhy concepts` wrote.", show_default=False
         ),
     ] = None,
     count: Annotated[
@@ -119,6 +125,7 @@ def importance(
             masks=masks,
             table=table,
             key=key,
+            dictionary=dictionary,
             count=count,
             group=group,
             interactions=interactions,

@@ -50,6 +50,7 @@ class Order:
     masks: Path | None
     table: Path | None
     key: str | None
+    dictionary: Path | None
     count: int | None
     group: float | None
     interactions: bool
@@ -98,6 +99,12 @@ def _check(order: Order) -> None:
         )
     if not attributes and (order.table is not None or order.key is not None):
         raise ConfigError(f"--table and --key are for --of attributes, not for --of {order.of}")
+    if (order.of == "concepts") != (order.dictionary is not None):
+        raise ConfigError(
+            "--of concepts takes --dictionary FILE, which `seewhy concepts` writes"
+            if order.of == "concepts"
+            else f"--dictionary is for --of concepts, not for --of {order.of}"
+        )
     if order.masks is not None and order.of != "foreground":
         raise ConfigError(f"--masks is for --of foreground, not for --of {order.of}")
     unfit = [
@@ -125,6 +132,7 @@ def _measured(order: Order, model: Model, progress: Any) -> Importance:
             "replace": order.replace,
             "layer": order.layer,
             "masks": order.masks,
+            "dictionary": order.dictionary,
             "count": order.count,
             "group": order.group,
             "interactions": order.interactions,
@@ -251,6 +259,7 @@ def _command(order: Order) -> str:
         "--masks": order.masks,
         "--table": order.table,
         "--key": order.key,
+        "--dictionary": order.dictionary,
         "--count": order.count,
         "--group": order.group,
         "--budget": order.budget,

@@ -14,9 +14,11 @@ from seewhy.core.needs import Needs
 from seewhy.core.probe import Probe
 from seewhy.core.swap import Swap
 from seewhy.data.dataset import Dataset
+from seewhy.data.shelf import network_digest
 from seewhy.engine.grids import Grid, raw_with
+from seewhy.engine.model import Model
 from seewhy.engine.session import Session
-from seewhy.errors import LayerError
+from seewhy.errors import ConfigError, LayerError
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +70,15 @@ class ConceptUnits(Units):
                 "it was made for another network, make one for this with `seewhy concepts`"
             )
         return replace(self, grid=grid)
+
+    def of(self, model: Model) -> "ConceptUnits":
+        """Return the same units; raise `ConfigError` where the dictionary was made for another network."""
+        made_from = self.dictionary.fingerprint
+        if made_from is not None and made_from.network != network_digest(model.module):
+            raise ConfigError(
+                f"the dictionary was made for another network than {model.title}, or for other weights of it; make one for this with `seewhy concepts`"
+            )
+        return self
 
     def needs(self) -> Needs:
         """Return the output of the layer."""

@@ -51,6 +51,7 @@ def _page(found: Concepts, command: str, side: int, quality: int) -> str:
         provenance={**found.provenance, "dictionary": dict(found.dictionary.settings)},
         numbers=found.numbers(),
         content={
+            "layer": found.dictionary.layer,
             "tiles": words.tiles(found),
             "local": found.pictures.local,
             "scale": words.SCALES[found.by],

@@ -29,7 +29,7 @@ SCALES = {
 
 def title(found: Concepts) -> str:
     """Return what the page is about."""
-    return f"What layer {found.dictionary.layer} is made of"
+    return f"What “{found.dictionary.layer}” is made of"
 
 
 def subtitle(found: Concepts) -> str:

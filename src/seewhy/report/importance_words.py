@@ -13,6 +13,7 @@ ONE = {
     "channels": "channel",
     "heads": "attention head",
     "layers": "layer",
+    "concepts": "concept",
     "attributes": "attribute",
 }
 MANY = ONE | {"foreground": "parts of the picture"}
