@@ -194,7 +194,7 @@ class _Sums:
         alone = (2 * self.with_whole - self.variance) / total
         lost = (2 * self.with_rest + self.variance) / total
         figures = torch.stack([alone, lost, self.active], dim=1).tolist()
-        return tuple(Share(*row, note=note) for row, note in zip(figures, self._notes(), strict=True))
+        return tuple(Share(row[0], row[1], row[2], note) for row, note in zip(figures, self._notes(), strict=True))
 
     def _notes(self) -> list[str]:
         silent: Bool[Tensor, " k"] = (self.lowest == 0) & (self.highest == 0)
