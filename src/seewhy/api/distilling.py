@@ -1,9 +1,10 @@
 """`seewhy.distill`: readable models that say what a network says, and what they are worth."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -21,6 +22,9 @@ from seewhy.surrogates.kinds import kinds
 from seewhy.surrogates.lesson import By, Splits
 from seewhy.surrogates.student import Student, names_of
 from seewhy.surrogates.surrogate import Surrogate
+
+Told = Callable[[str, int, int], None]
+"""Is told which kind of student comes next, how many are done, of how many."""
 
 ALL = "all"
 COUNT = 16
@@ -107,26 +111,41 @@ def distillation(
     count: int = COUNT,
     dictionary: str = AUTO_KIND,
     course: Course | None = None,
+    source: Mapping[str, Any] | None = None,
+    progress: Told | None = None,
 ) -> Distillation:
-    """Return students with all that they were made from; see `distill`."""
+    """Return students with all that they were made from; see `distill`.
+
+    Args:
+        session: holds the network.
+        given: its features.
+        into, on, count, dictionary: as for `distill`.
+        course: who teaches, and what may be given up for a smaller model.
+        source: what else students say about what they were made from, such as the name of the model.
+        progress: is told which kind of student comes next, how many are done, of how many.
+    """
     course = course or Course()
-    wanted = _kinds(into)
+    wanted = chosen_kinds(into)
     taught = given.labels if course.by == "labels" else given.predicted
     splits = Splits.drawn(taught, course.seed)
     basis = _basis(on, given.part(splits.fit), count, dictionary, course.seed)
     material = Material(given, basis, splits, names_of(session.model.labels, given.outputs.shape[1]))
     about = session.provenance | {
+        **({"source": dict(source)} if source else {}),
         "pictures": {"fit": len(splits.fit), "choose": len(splits.choose), "report": len(splits.report)},
         "points": course.points,
     }
-    students = {
-        key: dataclasses.replace(distilled(kind, material, course), about=about, fit=given.fit, session=session)
-        for key, kind in wanted.items()
-    }
+    students: dict[str, Student] = {}
+    for key, kind in wanted.items():
+        if progress is not None:
+            progress(key, len(students), len(wanted))
+        made = distilled(kind, material, course)
+        students[key] = dataclasses.replace(made, about=about, fit=given.fit, session=session)
     return Distillation(students, material, session)
 
 
-def _kinds(into: str | Sequence[str]) -> dict[str, type[Surrogate]]:
+def chosen_kinds(into: str | Sequence[str]) -> dict[str, type[Surrogate]]:
+    """Return the kinds of students that are asked for, by key; raise `ConfigError` where there is no such kind."""
     known = kinds()
     asked = list(known) if into == ALL else [into] if isinstance(into, str) else list(into)
     for key in asked:

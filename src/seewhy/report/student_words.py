@@ -3,7 +3,7 @@
 from seewhy.render.bar import figures
 from seewhy.surrogates.frontier import Frontier
 from seewhy.surrogates.student import Student
-from seewhy.surrogates.words import listed, points, share, span
+from seewhy.surrogates.words import counted, listed, points, share, span
 
 FEW = 100
 """Pictures of the report below which every figure is rough."""
@@ -27,32 +27,37 @@ def chosen_line(student: Student) -> str:
     frontier = student.frontier
     taken, best = frontier.points[frontier.chosen], max(frontier.points, key=lambda point: point.choose)
     if taken == best:
-        return f"{figures(taken.size)} {frontier.unit}: no other size does better on the pictures that the size was chosen on."
+        return f"{counted(taken.size, frontier.unit)}: no other size does better on the pictures that the size was chosen on."
     given = student.about.get("points")
     within = f"at most {figures(float(given))} points" if isinstance(given, (int, float)) else "a little"
     return (
-        f"{figures(taken.size)} {frontier.unit}: the smallest that gives up {within} against the best "
-        f"({figures(best.size)} {frontier.unit}), on the pictures that the size was chosen on."
+        f"{counted(taken.size, frontier.unit)}: the smallest that gives up {within} against the best "
+        f"({counted(best.size, frontier.unit)}), on the pictures that the size was chosen on."
     )
 
 
 def cautions(student: Student) -> list[str]:
     """Return what must be read first."""
-    report, made = student.report, []
     outcome, told = student.verdict()
-    if outcome != "passes":
-        made.append(told)
+    made = [told] if outcome != "passes" else []
+    made += shared_cautions(student)
+    lost = [name for name, value in student.report.recall.items() if value < 0.5 and name in student.learned]
+    if lost:
+        made.append(f"It agrees on less than half of what the network calls {listed(lost)}.")
+    return made
+
+
+def shared_cautions(student: Student) -> list[str]:
+    """Return what must be read first of all students that were made from the same pictures."""
+    report, made = student.report, []
     missing = [name for name in student.labels if name not in student.learned]
     if report.unlearned > 0:
         made.append(
-            f"It has learned {len(student.classes)} of {len(student.labels)} classes; {share(report.unlearned)} of the pictures belong to others, "
-            f"such as {listed(missing)}, and are always wrong here. Give more pictures of them."
+            f"{len(student.classes)} of {len(student.labels)} classes were learned; {share(report.unlearned)} of the pictures belong, as the network "
+            f"sees them, to others, such as {listed(missing)}, and are always wrong here. Give more pictures of them."
         )
     if report.pictures < FEW:
         made.append(f"Only {report.pictures} pictures to report on: every figure is rough, as the intervals say.")
-    lost = [name for name, value in report.recall.items() if value < 0.5 and name in student.learned]
-    if lost:
-        made.append(f"It agrees on less than half of what the network calls {listed(lost)}.")
     return made
 
 

@@ -22,6 +22,7 @@ from seewhy.surrogates import words
 from seewhy.surrogates.asking import features_of, session_of
 from seewhy.surrogates.bases import basis_plain
 from seewhy.surrogates.basis import Basis
+from seewhy.surrogates.example import Example
 from seewhy.surrogates.frontier import Frontier
 from seewhy.surrogates.lesson import By
 from seewhy.surrogates.measure import Report, predictions
@@ -48,6 +49,7 @@ class Student:
         about: what else made it.
         fit: how pictures are fitted; None is the model's own way.
         session: holds the network, so that photos can be asked about; it is not saved.
+        examples: the pictures that the model keeps, one for each of `surrogate.examples`; none where it keeps numbers only.
 
     Example:
         >>> student = seewhy.distill(network, "photos/", into="linear")
@@ -68,6 +70,7 @@ class Student:
     about: Mapping[str, Any] = field(default_factory=dict)
     fit: Fit | None = None
     session: Session | None = None
+    examples: tuple[Example, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -176,6 +179,7 @@ class Student:
             "seconds": self.seconds,
             "fit": self.fit,
             "about": plain(self.about),
+            "examples": plain(self.examples),
         }
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
@@ -185,14 +189,20 @@ class Student:
             DataError: another ending, a file that exists (unless `force`), a place that cannot be written.
         """
         path = Path(path)
-        if path.suffix == ".txt":
-            told = [self.heading, "", *self.lines(), self.verdict()[1], "", self.text(), ""]
-            return write_bytes(path, "\n".join(told).encode(), force=force)
-        if path.suffix != ".json":
+        if path.suffix not in (".json", ".txt"):
             raise DataError(
                 f"{path.name}: a student is written as .json or .txt, not {path.suffix or 'without ending'}"
             )
-        return write_bytes(path, json.dumps(self.plain(), allow_nan=False).encode(), force=force)
+        content = self.json() if path.suffix == ".json" else self.document()
+        return write_bytes(path, content.encode(), force=force)
+
+    def json(self) -> str:
+        """Return what stands in its file."""
+        return json.dumps(self.plain(), allow_nan=False)
+
+    def document(self) -> str:
+        """Return what people read of it: what it is worth, and the model."""
+        return "\n".join([self.heading, "", *self.lines(), self.verdict()[1], "", self.text(), ""])
 
     def __repr__(self) -> str:
         return "\n".join([self.heading, *(f"  {line}" for line in self.lines()), f"  {self.verdict()[1]}"])

@@ -65,9 +65,19 @@ def lines(report: Report, surrogate: Surrogate) -> list[str]:
     return made
 
 
+def counted(value: float, noun: str) -> str:
+    """Return a number with its noun: "6 non-zeros per class", "1 prototype per class"."""
+    first, space, rest = noun.partition(" ")
+    if value == 1 and first.endswith("ves"):
+        first = f"{first[:-3]}f"
+    elif value == 1:
+        first = first.removesuffix("s")
+    return f"{figures(value)} {first}{space}{rest}"
+
+
 def size_line(surrogate: Surrogate) -> str:
     """Return all figures of its size."""
-    return ", ".join(f"{figures(value)} {name}" for name, value in surrogate.sizes.items())
+    return ", ".join(counted(value, name) for name, value in surrogate.sizes.items())
 
 
 def margin(frontier: Frontier) -> Point | None:
@@ -83,7 +93,7 @@ def verdict(frontier: Frontier, noun: str) -> tuple[str, str]:
     point = margin(frontier)
     if point is None:
         return "unclear", "There is no model small enough to tell concepts from random directions."
-    at = f"At {figures(point.size)} {frontier.unit}"
+    at = f"At {counted(point.size, frontier.unit)}"
     told = (
         f"{noun} reach a fidelity of {share(point.fidelity)}, random directions {share(point.control)}: "
         f"{points(point.gap.value)} (95 % interval {100 * point.gap.low:+.1f} to {100 * point.gap.high:+.1f})"
