@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from seewhy.api.discovering import discover
     from seewhy.api.distilling import distill
     from seewhy.api.probing import tcav
+    from seewhy.api.localizing import local
     from seewhy.api.searching import examples
     from seewhy.api.surveying import atlas
     from seewhy.api.units import unit
@@ -71,6 +72,7 @@ _HOMES = {
     "invert": "seewhy.api.visualizing",
     "load": "seewhy.api",
     "load_model": "seewhy.adapters.load",
+    "local": "seewhy.api.localizing",
     "load_student": "seewhy.surrogates.student_file",
     "method": "seewhy.api",
     "methods": "seewhy.api",
@@ -111,6 +113,7 @@ __all__ = [
     "invert",
     "load",
     "load_model",
+    "local",
     "load_student",
     "method",
     "methods",

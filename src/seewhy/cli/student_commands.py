@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from seewhy.cli.options import AsJson, Checkpoint, Device, FitName, Force, Layer, Out, Seed
+from seewhy.cli.options import (
+    AsJson,
+    BudgetOption,
+    Checkpoint,
+    Device,
+    FillOption,
+    FitName,
+    Force,
+    Layer,
+    ModelName,
+    Out,
+    Photos,
+    Seed,
+    SegmentsOption,
+)
 
 
 def distill(
@@ -66,5 +80,79 @@ def distill(
     )
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (distill,)
+def local(
+    photos: Photos,
+    model: ModelName = "efficientnet-lite0",
+    into: Annotated[str, typer.Option(metavar="linear|tree|all", help="Which readable model.")] = "all",
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            "-t",
+            metavar="CLASS",
+            help="Class to ask about, by name or index; the predicted one by default.",
+            show_default=False,
+        ),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="CLASS", help="Ask why the target and not this class.", show_default=False)
+    ] = None,
+    samples: Annotated[int, typer.Option(min=8, help="Neighbours that a model is fitted to.")] = 150,
+    runs: Annotated[int, typer.Option(min=2, help="Seeds over which the spread is measured.")] = 4,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Superpixels of the linear model, or leaves of the tree, at most; chosen by default.",
+            show_default=False,
+        ),
+    ] = None,
+    keep: Annotated[
+        float, typer.Option(help="Share of the superpixels that a neighbour shows: nearer to 1 is more local.")
+    ] = 0.8,
+    count: Annotated[int, typer.Option(min=2, help="About how many superpixels.")] = 16,
+    segments: SegmentsOption = None,
+    fill: FillOption = None,
+    budget: BudgetOption = None,
+    out: Out = Path(),
+    fit: FitName = None,
+    checkpoint: Checkpoint = None,
+    as_json: AsJson = False,
+    force: Force = False,
+    seed: Seed = 0,
+    device: Device = None,
+) -> None:
+    """Fit readable models to what a network does around each photo, and say how nearly they foretell it.
+
+    Writes for each photo NAME.local.html (the page to read), .local.png and .local.json.
+    """
+    from seewhy.cli.localizing import Order, run
+
+    run(
+        Order(
+            photos=photos,
+            model=model,
+            checkpoint=checkpoint,
+            into=into,
+            target=target,
+            against=against,
+            samples=samples,
+            runs=runs,
+            size=size,
+            keep=keep,
+            count=count,
+            segments=segments,
+            fill=fill,
+            budget=budget,
+            out=out,
+            fit=fit,
+            as_json=as_json,
+            force=force,
+            seed=seed,
+            device=device,
+        )
+    )
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (distill, local)
 """In the order in which `seewhy --help` lists them."""

@@ -58,7 +58,7 @@ def weight_scene(found: Importance, sample: Sample) -> Image.Image:
     pen, font = ImageDraw.Draw(drawn), face(max(14, max(size) // 46))
     for rank in range(min(NUMBERED, len(found.weights))):
         if (places == rank).any():
-            _number(pen, _on_drawing(places == rank, sample.geometry, size), str(rank + 1), font)
+            number_at(pen, _on_drawing(places == rank, sample.geometry, size), str(rank + 1), font)
     return drawn
 
 
@@ -72,7 +72,7 @@ def _on_drawing(unit: Bool[np.ndarray, "h w"], geometry: Geometry, size: tuple[i
     return float(x * size[0] / geometry.source[1]), float(y * size[1] / geometry.source[0])
 
 
-def _number(pen: ImageDraw.ImageDraw, at: tuple[float, float], text: str, font: ImageFont.FreeTypeFont) -> None:
+def number_at(pen: ImageDraw.ImageDraw, at: tuple[float, float], text: str, font: ImageFont.FreeTypeFont) -> None:
     """Write a number on a disc of paper."""
     reach = font.size * 0.72
     pen.ellipse((at[0] - reach, at[1] - reach, at[0] + reach, at[1] + reach), fill=PAPER, outline=INK)
