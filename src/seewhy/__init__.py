@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from seewhy.api.activating import activations
     from seewhy.api.discovering import discover
     from seewhy.api.distilling import distill
-    from seewhy.api.probing import tcav
     from seewhy.api.localizing import local
+    from seewhy.api.probing import tcav
     from seewhy.api.searching import examples
     from seewhy.api.surveying import atlas
     from seewhy.api.units import unit
@@ -113,8 +113,8 @@ __all__ = [
     "invert",
     "load",
     "load_model",
-    "local",
     "load_student",
+    "local",
     "method",
     "methods",
     "targets",
