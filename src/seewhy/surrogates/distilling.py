@@ -11,6 +11,7 @@ from torch import Tensor
 from seewhy.contributions.estimate import estimates
 from seewhy.data.features import Features
 from seewhy.surrogates.basis import Basis
+from seewhy.surrogates.example import examples_of
 from seewhy.surrogates.frontier import POINTS, Frontier, Point, at_size, smallest_within
 from seewhy.surrogates.lesson import By, Lesson, Splits
 from seewhy.surrogates.measure import fidelity, predictions, report
@@ -80,6 +81,7 @@ def distilled(kind: type[Surrogate], material: Material, course: Course | None =
         frontier,
         material.features.fingerprint,
         seconds,
+        examples=examples_of(material.features.data, chosen.examples),
     )
 
 

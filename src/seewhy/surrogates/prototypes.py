@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from seewhy.core.values import Array
 from seewhy.surrogates.lesson import Lesson
 from seewhy.surrogates.surrogate import Surrogate
 
@@ -98,6 +99,11 @@ class Prototypes(Surrogate):
         """Prototypes per class, and in all."""
         return {self.unit: self.size, "prototypes": len(self.points)}
 
+    @property
+    def examples(self) -> tuple[int, ...]:
+        """Numbers of the pictures."""
+        return tuple(self.pictures.tolist())
+
     def units(self, x: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
         """Return what is read as deviations from the mean, each row of length 1."""
         return unit_rows((x - self.mean) / self.scale)
@@ -127,15 +133,16 @@ class Prototypes(Surrogate):
 
     def plain(self) -> dict[str, Any]:
         """Return all arrays as lists; the scale of what never moves is null."""
-        plain = {name: getattr(self, name).tolist() for name in ("points", "owners", "pictures", "mean")}
+        plain = {name: getattr(self, name).tolist() for name in ("owners", "pictures", "mean")}
         scale = [None if value == float("inf") else value for value in self.scale.tolist()]
-        return {**plain, "scale": scale, "classes": self.classes}
+        return {**plain, "points": Array.of(self.points).plain(), "scale": scale, "classes": self.classes}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "Prototypes":
         """Read back what `plain` gave."""
         scale = [float("inf") if value is None else value for value in plain["scale"]]
-        points, mean = (torch.tensor(plain[name], dtype=torch.float32) for name in ("points", "mean"))
+        points = Array.from_plain(plain["points"]).tensor()
+        mean = torch.tensor(plain["mean"], dtype=torch.float32)
         owners, pictures = (torch.tensor(plain[name], dtype=torch.long) for name in ("owners", "pictures"))
         made = cls(points, owners, pictures, mean, torch.tensor(scale, dtype=torch.float32), int(plain["classes"]))
         if points.dim() != 2 or points.shape != (len(owners), len(mean)) or len(mean) != len(made.scale):

@@ -15,6 +15,7 @@ from seewhy.engine.model import Fit, Model
 from seewhy.errors import ConfigError, DataError
 from seewhy.surrogates.asking import session_of
 from seewhy.surrogates.bases import basis_from
+from seewhy.surrogates.example import Example
 from seewhy.surrogates.frontier import Frontier
 from seewhy.surrogates.kinds import kinds
 from seewhy.surrogates.lesson import By
@@ -92,6 +93,7 @@ def student_from(given: Any) -> Student:
         float(given["seconds"]),
         dict(given["about"]),
         cast("Fit | None", given["fit"] and _one_of(given["fit"], get_args(Fit))),
+        examples=tuple(record(Example, one) for one in given["examples"]),
     )
     _check(made)
     return made
@@ -109,6 +111,8 @@ def _check(made: Student) -> None:
     scores = made.surrogate.scores(torch.zeros(1, len(made.basis.names)))
     if tuple(scores.shape) != (1, len(classes)):
         raise ValueError(f"it gives scores of shape {tuple(scores.shape)} for {len(classes)} classes")
+    if tuple(one.picture for one in made.examples) != made.surrogate.examples:
+        raise ValueError("its pictures are not those that its model keeps")
     if not bool(scores.isfinite().all()):
         raise ValueError("it gives scores that are no finite numbers")
 

@@ -44,6 +44,11 @@ class Surrogate(ABC):
     def scores(self, x: Float[Tensor, "n m"]) -> Float[Tensor, "n j"]:
         """Return a score for each class that was learned; the largest is the prediction."""
 
+    @property
+    def examples(self) -> tuple[int, ...]:
+        """Numbers of the pictures, among all of the data set that it was made from, that the model keeps; none where it keeps numbers only."""
+        return ()
+
     @abstractmethod
     def plain(self) -> dict[str, Any]:
         """Return all of it as plain values, ready for JSON."""
