@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from seewhy.adapters.load import load_model
     from seewhy.api import Session, explain, load, method, methods
     from seewhy.api.activating import activations
+    from seewhy.api.concept_mapping import concept_map
     from seewhy.api.discovering import discover
     from seewhy.api.distilling import distill
     from seewhy.api.localizing import local
@@ -64,6 +65,7 @@ _HOMES = {
     "accentuate": "seewhy.api.visualizing",
     "activations": "seewhy.api.activating",
     "caricature": "seewhy.api.visualizing",
+    "concept_map": "seewhy.api.concept_mapping",
     "discover": "seewhy.api.discovering",
     "distill": "seewhy.api.distilling",
     "examples": "seewhy.api.searching",
@@ -105,6 +107,7 @@ __all__ = [
     "activations",
     "atlas",
     "caricature",
+    "concept_map",
     "discover",
     "distill",
     "examples",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from seewhy.cli.options import AsJson, Checkpoint, Device, FitName, Force, Layer, ModelName, Out, Seed
+from seewhy.cli.options import AsJson, Checkpoint, Device, FitName, Force, Layer, ModelName, Out, Photos, Seed
 
 
 def concepts(
@@ -83,5 +83,78 @@ def concepts(
     )
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (concepts,)
+def concept_map(
+    photos: Photos,
+    dictionary: Annotated[
+        Path | None,
+        typer.Option(
+            "--dictionary",
+            "-d",
+            metavar="FILE",
+            help="Concepts, as `seewhy concepts` wrote them (.safetensors); those that the network states by default.",
+            show_default=False,
+        ),
+    ] = None,
+    model: ModelName = "efficientnet-lite0",
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            "-t",
+            metavar="CLASS",
+            help="Class to explain, by name or index; the predicted one by default.",
+            show_default=False,
+        ),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="CLASS", help="Explain why the target and not this class.", show_default=False)
+    ] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--data",
+            metavar="FOLDER",
+            help="Pictures that show what the concepts are; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Out = Path(),
+    fit: FitName = None,
+    checkpoint: Checkpoint = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder for what the network gives, so that it is computed once.", show_default=False
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    force: Force = False,
+    device: Device = None,
+) -> None:
+    """Say which concepts led to what the network says of each photo: a sum that adds up, each concept with its map.
+
+    Writes PHOTO.concept-map.html (the page to read), .png and .json (every term).
+    """
+    from seewhy.cli.concept_mapping import Order, run
+
+    run(
+        Order(
+            photos=photos,
+            dictionary=dictionary,
+            model=model,
+            checkpoint=checkpoint,
+            target=target,
+            against=against,
+            data=data or [],
+            out=out,
+            fit=fit,
+            cache=cache,
+            as_json=as_json,
+            force=force,
+            device=device,
+        )
+    )
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (concepts, concept_map)
 """In the order in which `seewhy --help` lists them."""

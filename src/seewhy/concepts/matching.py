@@ -1,34 +1,36 @@
-"""Which direction of one dictionary is which of another."""
+"""Whether a dictionary speaks of this network and this layer."""
 
-from typing import NamedTuple
-
-import torch
-from jaxtyping import Float, Int
-from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
-from torch import Tensor
-from torch.nn.functional import normalize
+from seewhy.concepts.dictionary import Dictionary
+from seewhy.data.shelf import network_digest, preprocessing_of
+from seewhy.engine.model import Model
+from seewhy.errors import ModelError
 
 
-class Matching(NamedTuple):
-    """The best one-to-one assignment of directions to directions.
+def check_fits(dictionary: Dictionary, model: Model, layer: str | None = None) -> None:
+    """Refuse a dictionary that was not made for this network, not at this layer, or for pictures that were prepared otherwise.
 
-    Attributes:
-        partner: number of the other's direction for each of ours; -1 where the other has fewer and none is left.
-        likeness: |cosine| to it, from 0 to 1; 0 where there is none.
+    Args:
+        dictionary: in question; one without a fingerprint is only checked for its layer.
+        model: the network.
+        layer: where it is to be used; where the dictionary says if None.
+
+    Raises:
+        ModelError: it is another network's, another layer's, or of other preprocessing.
     """
-
-    partner: Int[Tensor, " k"]
-    likeness: Float[Tensor, " k"]
-
-
-def matching(ours: Float[Tensor, "k c"], other: Float[Tensor, "j c"]) -> Matching:
-    """Return the assignment of the greatest sum of |cosine|; a direction of length 0 is like none.
-
-    Source: Kuhn 1955, The Hungarian method for the assignment problem; solved by SciPy.
-    """
-    likeness = (normalize(ours.double(), dim=1) @ normalize(other.double(), dim=1).T).abs().clamp_max(1.0)
-    rows, columns = (torch.from_numpy(index) for index in linear_sum_assignment(likeness.numpy(), maximize=True))
-    partner = torch.full((len(ours),), -1)
-    found = torch.zeros(len(ours), dtype=torch.float64)
-    partner[rows], found[rows] = columns, likeness[rows, columns]
-    return Matching(partner, found)
+    if layer is not None and dictionary.layer and layer != dictionary.layer:
+        raise ModelError(
+            f"the dictionary takes layer {dictionary.layer!r} apart, asked is {layer!r}; leave the layer out, or fit another dictionary"
+        )
+    made_from = dictionary.fingerprint
+    if made_from is None:
+        return
+    if made_from.network != network_digest(model.module):
+        raise ModelError(
+            f"the dictionary was fitted on another network than {model.title}: its weights, or its structure, are not those of this one; "
+            "fit one anew with `seewhy concepts`, or name the network that it was fitted on"
+        )
+    now = preprocessing_of(model)
+    if differing := sorted(name for name in now if made_from.preprocessing.get(name) != now[name]):
+        raise ModelError(
+            f"the dictionary was fitted on the same network with other preprocessing ({', '.join(differing)}); state it as it was then"
+        )

@@ -1,0 +1,106 @@
+"""One photo and its concepts as one picture: the sum, then each concept on the photo beside pictures that it is strongest in."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from seewhy.concepts.photo_concepts import PhotoConcepts
+from seewhy.concepts.pictures import ConceptPictures
+from seewhy.render.chart import Scale
+from seewhy.render.overlay import overlay, stacked
+from seewhy.render.scene import drawing_size, scene
+from seewhy.render.strips import Group, Strip, strips
+from seewhy.render.text import INK, SOFT, panel
+from seewhy.render.waterfall import waterfall
+from seewhy.report import concept_map_terms as words
+from seewhy.report.axis import axis
+
+WIDTH = 940
+CELL = 132
+PICTURES = 4
+"""Pictures shown of each concept."""
+_GAP = 14
+
+
+def drawn_on(photo: PhotoConcepts, values: Float[Tensor, "gh gw"], size: tuple[int, int]) -> Float[np.ndarray, "h w"]:
+    """Return a map of the layer on the whole photo at a size (w, h)."""
+    drawn: Float[np.ndarray, "h w"] = photo.in_source(values, (size[1], size[0])).numpy()
+    return drawn
+
+
+def limit_of(photo: PhotoConcepts, shown: tuple[int, ...]) -> float:
+    """Return the end of the scale that the maps of all shown concepts share; that of what none explains may go beyond it."""
+    return max((float(photo.maps[number].abs().max()) for number in shown), default=0.0) or 1.0
+
+
+def concept_overlay(photo: PhotoConcepts, number: int) -> Image.Image:
+    """Draw the map of one concept over the photo, with its scale."""
+    picture = photo.photo
+    shrink = min(1.0, 900 / max(picture.size))
+    size = (max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink)))
+    title = f"{photo.names[number]} {words.concept_line(photo, number)}"
+    limit = float(photo.maps[number].abs().max())
+    return overlay(
+        picture.resize(size, Image.Resampling.LANCZOS),
+        drawn_on(photo, photo.maps[number], size),
+        signed=True,
+        limit=limit or None,
+        title=title,
+        unit=photo.unit,
+        normalization="the largest magnitude of this map",
+    )
+
+
+def tile(photo: PhotoConcepts, number: int | None, limit: float, long: int) -> Image.Image:
+    """Draw the map of one concept over the photo, without words; of what no concept explains if None."""
+    size = drawing_size(photo.photo.size, 1, long)
+    values = photo.found.rest_map[0] if number is None else photo.maps[number]
+    return scene(photo.photo, drawn_on(photo, values, size), size, signed=True, limit=limit, outline=None)
+
+
+def short(name: str) -> str:
+    """Return a picture's name for people: that of its file, without folders and ending."""
+    return Path(name).stem or name
+
+
+def concept_map_picture(photo: PhotoConcepts, pictures: ConceptPictures | None = None) -> Image.Image:
+    """Draw the sum and the concepts.
+
+    Args:
+        photo: what is shown.
+        pictures: of a data set, in which each concept is strongest; none are shown if None.
+    """
+    made = words.split(photo)
+    head = panel(
+        [
+            (f"{photo.sample.name}: why {photo.target}?", 24, INK),
+            (words.answer_line(photo), 16, INK),
+            (words.sum_line(photo), 15, SOFT),
+            *((line, 15, (166, 60, 11)) for line in words.cautions(photo)),
+        ],
+        WIDTH,
+        _GAP,
+    )
+    ends = axis([0.0, *(end for step in made.steps for end in (step.begin, step.end))], from_zero=False)
+    scale = Scale(tuple(zip(ends.ticks, ends.labels, strict=True)))
+    chart = waterfall(made.steps, scale, width=WIDTH, notes=(words.how_line(photo),))
+    parts = [head, chart, _strips(photo, made.shown, pictures) if photo.spatial else None]
+    return stacked([*parts, panel([(line, 13, SOFT) for line in words.CREED], WIDTH, _GAP)], _GAP)
+
+
+def _strips(photo: PhotoConcepts, shown: tuple[int, ...], pictures: ConceptPictures | None) -> Image.Image:
+    limit = limit_of(photo, shown)
+    rows = []
+    for number in shown:
+        cells = [(tile(photo, number, limit, 2 * CELL), "on this photo")]
+        if pictures is not None:
+            found = pictures.strongest(number, PICTURES)
+            cells += [(pictures.shown(one.picture, number, CELL), short(one.name)) for one in found]
+        rows.append(Strip(f"{photo.names[number]}: {float(photo.contributions[number]):+.3g}", cells))
+    rows.append(Strip(f"{words.REST}: {photo.rest:+.3g}", [(tile(photo, None, limit, 2 * CELL), "on this photo")]))
+    note = "orange speaks for it, purple against it, on one scale"
+    beside = "; beside it pictures in which the concept is strongest, dark where it is not" if pictures else ""
+    return strips([Group("Where each concept lies", rows, note + beside)], cell=CELL)
