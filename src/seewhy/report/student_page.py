@@ -10,6 +10,8 @@ from seewhy.report import student_words as words
 from seewhy.report.linear_page import linear_block
 from seewhy.report.sheet import kept, sheet
 from seewhy.report.student_chart import frontier_chart
+from seewhy.report.tree_page import tree_block
+from seewhy.surrogates.branching import Branching
 from seewhy.surrogates.distilling import Material
 from seewhy.surrogates.linear import Linear
 from seewhy.surrogates.student import Student
@@ -55,6 +57,8 @@ def _block(student: Student, material: Material | None, model: Model | None) -> 
     """Return the template that shows this kind of model, which extends `student.html.jinja` and fills its block `model`, and what that uses."""
     if isinstance(student.surrogate, Linear):
         return "linear", linear_block(student, student.surrogate, material, model)
+    if isinstance(student.surrogate, Branching) and material is not None and model is not None:
+        return "tree", tree_block(student, student.surrogate, material, model)
     return "student", {}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from jaxtyping import Float
 from torch import Tensor
@@ -10,7 +11,6 @@ from seewhy.data.features import Features
 from seewhy.errors import ConfigError
 from seewhy.surrogates.branching import NONE, Branching
 from seewhy.surrogates.hierarchy import Hierarchy
-from seewhy.surrogates.sparse_logistic import order_of
 from seewhy.surrogates.student import Student
 from seewhy.surrogates.tree import Tree
 
@@ -146,9 +146,7 @@ def traced(student: Student, features: Features, x: Float[Tensor, "n m"], rows: 
     made = []
     for place, row in enumerate(rows):
         nodes = [node for node in route[place].tolist() if node != NONE]
-        steps = tuple(
-            _step(student, model, x[place], node, child) for node, child in zip(nodes, nodes[1:], strict=False)
-        )
+        steps = tuple(_step(student, model, x[place], node, child) for node, child in pairwise(nodes))
         label = int(features.labels[place])
         made.append(
             Trace(

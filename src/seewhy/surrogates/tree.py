@@ -16,7 +16,7 @@ from seewhy.surrogates.presence import Presence
 
 SIZES = (2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 60)
 """Leaves that are allowed; branches that change no answer are then cut."""
-LEAST = 3
+LEAST = 5
 """Pictures of a leaf."""
 PRIOR = 0.5
 """Pictures of each class that a leaf is thought to have had before any came: its scores are never minus infinity."""
