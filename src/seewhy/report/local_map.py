@@ -9,7 +9,7 @@ from seewhy.errors import DataError
 from seewhy.render.bar import bar, figures
 from seewhy.render.outline import contours
 from seewhy.render.overlay import stacked
-from seewhy.render.scene import drawing_size, flat_rgb, scene, with_lines
+from seewhy.render.scene import drawing_size, flat_rgb, resized, scene, with_lines
 from seewhy.render.text import face
 from seewhy.report.importance_map import number_at
 from seewhy.surrogates.local import LocalSurrogate
@@ -93,9 +93,9 @@ def placed(found: LocalSurrogate, size: tuple[int, int]) -> Int[np.ndarray, "h w
 def superpixel_picture(found: LocalSurrogate, number: int, side: int = 132) -> Image.Image:
     """Return one superpixel with what lies around it, which is dark."""
     picture = photo(found)
-    size = drawing_size(picture.size, 1, 600)
+    size = drawing_size(picture.size, 360, 600)
     inside = placed(found, size) == number
-    pixels = np.asarray(picture.resize(size, Image.Resampling.LANCZOS), dtype=np.float64)
+    pixels = np.asarray(resized(picture, size), dtype=np.float64)
     shown = Image.fromarray(np.where(inside[..., None], pixels, DIMMED * pixels).round().astype(np.uint8))
     shown = with_lines(shown, contours(inside), max(1.2, max(size) / 330))
     return shown.crop(_around(inside)).resize((side, side), Image.Resampling.LANCZOS)
