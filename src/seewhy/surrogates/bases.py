@@ -4,12 +4,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from seewhy.errors import ConfigError
+from seewhy.surrogates.attribute_columns import AttributeColumns, OthersAttributes
 from seewhy.surrogates.basis import Basis, ConceptScores, PooledChannels, RandomDirections
+from seewhy.surrogates.superpixel_words import SuperpixelWords
+
+KINDS: tuple[type[Basis], ...] = (
+    ConceptScores,
+    PooledChannels,
+    RandomDirections,
+    SuperpixelWords,
+    AttributeColumns,
+    OthersAttributes,
+)
 
 
 def bases() -> dict[str, type[Basis]]:
     """Return every kind of basis by its key."""
-    return {kind.kind: kind for kind in (ConceptScores, PooledChannels, RandomDirections)}
+    return {kind.kind: kind for kind in KINDS}
 
 
 def basis_plain(basis: Basis) -> dict[str, Any]:

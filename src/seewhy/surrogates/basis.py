@@ -26,10 +26,12 @@ class Basis(ABC):
     Attributes:
         kind: "concepts", "channels", "attributes", ...
         noun: what one of the numbers is called: "concept".
+        control_noun: what `control` gives.
     """
 
     kind: ClassVar[str]
     noun: ClassVar[str]
+    control_noun: ClassVar[str] = "random directions"
 
     @property
     @abstractmethod
@@ -54,7 +56,7 @@ class Basis(ABC):
     def from_plain(cls: type[B], plain: Mapping[str, Any]) -> B:
         """Read back what `plain` gave; raise `ValueError`, `KeyError` or `TypeError` where it is no such thing."""
 
-    def control(self, features: Features, seed: int) -> "RandomDirections":
+    def control(self, features: Features, seed: int) -> "Basis":
         """Return as many random directions: what a readable model makes of these owes nothing to concepts."""
         return RandomDirections.drawn(features, len(self.names), seed)
 
