@@ -11,6 +11,7 @@ from seewhy.api import Session
 from seewhy.concepts.contributions import contributions
 from seewhy.concepts.fitting import fit_dictionary
 from seewhy.concepts.kinds import kinds
+from seewhy.concepts.vectors import ConceptVectors
 from seewhy.data.features import features
 from seewhy.errors import ConfigError, TargetError
 from seewhy.targets import Channel, ClassScore, Contrast
@@ -152,6 +153,19 @@ def test_targets_that_look_inside_and_other_channels_are_refused():
     narrow = dataclasses.replace(dictionary, atoms=dictionary.atoms[:, :4], offset=dictionary.offset[:4])
     with pytest.raises(ConfigError, match="for 4 channels, and layer '1' has 6"):
         split(given, head, ClassScore(0), narrow)
+
+
+def test_concept_vectors_that_are_alike_do_not_count_twice():
+    """Activations are 2 d + 3 e with d and e at 45 degrees: the pencil codes come out, and nothing is left over."""
+    session, given, head = setting(affine())
+    d, e = torch.zeros(6), torch.zeros(6)
+    d[0], e[0], e[1] = 1.0, 1.0, 1.0
+    planted = torch.zeros_like(given.activation) + (2 * d + 3 * e)[None, :, None, None]
+    vectors = ConceptVectors(torch.stack([d, e]), torch.zeros(6), ("d", "e"), "1")
+    found = contributions(head, planted, head.answers(planted), ClassScore(1), vectors)
+    weight = session.network.module[2][2].weight[1]
+    torch.testing.assert_close(found.contributions[0], torch.stack([2 * weight[0], 3 * (weight[0] + weight[1])]))
+    assert float(found.rest.abs().max()) < 1e-5
 
 
 def test_needs_only_passes_of_the_head():

@@ -16,6 +16,7 @@ from seewhy.concepts.dictionary import Dictionary
 from seewhy.concepts.loading import load_dictionary
 from seewhy.concepts.photo_concepts import PhotoConcepts, photo_concepts
 from seewhy.concepts.pictures import ConceptPictures
+from seewhy.concepts.stated import stated_concepts
 from seewhy.core.sample import Sample
 from seewhy.data.features import features
 from seewhy.engine import session as engine
@@ -201,9 +202,12 @@ def as_dictionary(given: Dictionary | str | Path | None, session: engine.Session
         return given
     if given is not None:
         return load_dictionary(given)
-    raise ConfigError(
-        f"{session.model.title} states no concepts of its own: give a dictionary, such as the file that `seewhy concepts` writes"
-    )
+    stated = stated_concepts(session.model)
+    if stated is None:
+        raise ConfigError(
+            f"{session.model.title} states no concepts of its own: give a dictionary, such as the file that `seewhy concepts` writes"
+        )
+    return stated
 
 
 def pictures_of(

@@ -10,16 +10,17 @@ import torch
 
 from seewhy.api import ModelLike, Session
 from seewhy.concepts.dictionary import Dictionary
-from seewhy.concepts.fitting import AUTO_KIND, fit_dictionary
+from seewhy.concepts.fitting import AUTO_KIND
+from seewhy.concepts.stated import stated_concepts
 from seewhy.core.method import AUTO
 from seewhy.data.features import Features, Progress, features
 from seewhy.engine.model import Fit
 from seewhy.errors import ConfigError, nearest
-from seewhy.surrogates.basis import Basis, ConceptScores, PooledChannels
 from seewhy.surrogates.distilling import Course, Material, distilled
 from seewhy.surrogates.frontier import POINTS
 from seewhy.surrogates.kinds import kinds
 from seewhy.surrogates.lesson import By, Splits
+from seewhy.surrogates.reading import STATED, Reading, check_reading
 from seewhy.surrogates.student import Student, names_of
 from seewhy.surrogates.surrogate import Surrogate
 
@@ -54,6 +55,8 @@ def distill(
     on: str | Dictionary = "concepts",
     count: int = COUNT,
     dictionary: str = AUTO_KIND,
+    table: str | Path | None = None,
+    key: str | None = None,
     layer: str = AUTO,
     teacher: By = "network",
     points: float = POINTS,
@@ -72,9 +75,13 @@ def distill(
         model: a `seewhy.Model`, a network, or a name for `seewhy.load_model`; the built-in network if None.
         data: a folder, a list of files and folders, or ready inputs (inputs (n, c, h, w), labels (n,)); or `Features`.
         into: "linear", "tree", ..., a list of them, or "all".
-        on: what students read: "concepts" (found here), "channels" (pooled features), or a dictionary of concepts.
-        count: how many concepts are found.
+        on: what students read: "concepts" (found here), "channels" (pooled features), "stated" (those that the network itself states), "superpixels" (which
+            kinds of segments a picture has), "attributes" (what a table says of it), or a dictionary of concepts: of given ones, those that beat random
+            pictures.
+        count: how many concepts, or kinds of superpixels, are found.
         dictionary: how: "nmf", "pca", "kmeans", "sae" or "auto".
+        table: for "attributes": a CSV file with a line for each picture, one column with its file name. Pictures without a line are left out.
+        key: the column of the table with the file names; found by itself if None.
         layer: whose features are read; "auto" is the one that methods look at.
         teacher: "network", or "labels" to see what a readable model would lose against the truth.
         points: percentage points of fidelity that may be given up for a smaller model.
@@ -95,10 +102,15 @@ def distill(
         >>> student.fidelity, student.accuracy
         >>> print(student.text())
     """
+    check_reading(on, table, key)
     session = Session(model, device=device, seed=seed)
+    stated = stated_concepts(session.model) if on == STATED and layer == AUTO else None
+    layer = layer if stated is None else stated.layer
     given = features(session, data, layer, fit=fit, cache=cache, progress=progress)
     course = Course(teacher, points, seed=seed)
-    made = distillation(session, given, into, on=on, count=count, dictionary=dictionary, course=course)
+    made = distillation(
+        session, given, into, on=on, count=count, dictionary=dictionary, table=table, key=key, course=course
+    )
     return made.students if into == ALL or not isinstance(into, str) else made.students[into]
 
 
@@ -110,6 +122,8 @@ def distillation(
     on: str | Dictionary = "concepts",
     count: int = COUNT,
     dictionary: str = AUTO_KIND,
+    table: str | Path | None = None,
+    key: str | None = None,
     course: Course | None = None,
     source: Mapping[str, Any] | None = None,
     progress: Told | None = None,
@@ -119,28 +133,32 @@ def distillation(
     Args:
         session: holds the network.
         given: its features.
-        into, on, count, dictionary: as for `distill`.
+        into, on, count, dictionary, table, key: as for `distill`.
         course: who teaches, and what may be given up for a smaller model.
         source: what else students say about what they were made from, such as the name of the model.
         progress: is told which kind of student comes next, how many are done, of how many.
     """
     course = course or Course()
     wanted = chosen_kinds(into)
+    on = _stated(session, given.layer) if on == STATED else on
+    reading = Reading.of(on, count, dictionary, table, key)
+    given, notes = reading.known(given)
     taught = given.labels if course.by == "labels" else given.predicted
     splits = Splits.drawn(taught, course.seed)
-    basis = _basis(on, given.part(splits.fit), count, dictionary, course.seed)
+    basis = reading.basis(given, splits.fit, course.seed)
     material = Material(given, basis, splits, names_of(session.model.labels, given.outputs.shape[1]))
     about = session.provenance | {
         **({"source": dict(source)} if source else {}),
         "pictures": {"fit": len(splits.fit), "choose": len(splits.choose), "report": len(splits.report)},
         "points": course.points,
+        "notes": list(notes),
     }
     students: dict[str, Student] = {}
-    for key, kind in wanted.items():
+    for name, kind in wanted.items():
         if progress is not None:
-            progress(key, len(students), len(wanted))
+            progress(name, len(students), len(wanted))
         made = distilled(kind, material, course)
-        students[key] = dataclasses.replace(made, about=about, fit=given.fit, session=session)
+        students[name] = dataclasses.replace(made, about=about, fit=given.fit, session=session)
     return Distillation(students, material, session)
 
 
@@ -158,11 +176,10 @@ def chosen_kinds(into: str | Sequence[str]) -> dict[str, type[Surrogate]]:
     return {key: known[key] for key in asked}
 
 
-def _basis(on: str | Dictionary, given: Features, count: int, dictionary: str, seed: int) -> Basis:
-    if isinstance(on, Dictionary):
-        return ConceptScores(on)
-    if on == "concepts":
-        return ConceptScores(fit_dictionary(given, dictionary, count, seed=seed))
-    if on == "channels":
-        return PooledChannels(given.layer, given.channels)
-    raise ConfigError(f"students read 'concepts', 'channels' or a dictionary of concepts, got {on!r}")
+def _stated(session: Session, layer: str) -> Dictionary:
+    """Return the concepts that the network states; raise `ConfigError` where it states none, or at another layer."""
+    found = stated_concepts(session.model)
+    if found is None or found.layer != layer:
+        where = "" if found is None else f" at {layer!r}, but at {found.layer!r}: name that layer"
+        raise ConfigError(f"{session.model.title} states no concepts of its own{where}; see seewhy.concepts.stated")
+    return found

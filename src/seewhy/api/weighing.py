@@ -14,6 +14,7 @@ from torch import Tensor
 from seewhy.api import ModelLike, TargetLike, as_model
 from seewhy.concepts.dictionary import Dictionary
 from seewhy.concepts.loading import load_dictionary
+from seewhy.concepts.stated import stated_concepts
 from seewhy.concepts.units import ConceptUnits
 from seewhy.contributions.attributes import attributes_of
 from seewhy.contributions.bands import Bands, band_names
@@ -118,7 +119,8 @@ def importance(
             shuffled to see what a model of the loss loses by it; see `seewhy.contributions.attributes.attributes`. Takes target and seed
             of the other settings.
         key: the column of the table with the file names; found by itself if None.
-        dictionary: for "concepts": of `seewhy.discover`, or the .safetensors file that it was saved to. A concept that is taken away is subtracted, code
+        dictionary: for "concepts": of `seewhy.discover`, or the .safetensors file that it was saved to; the concepts that the
+            network itself states if None. A concept that is taken away is subtracted, code
             times atom; what the dictionary leaves unexplained stays.
         count: regions along each side (7), or about how many superpixels (40).
         repeats: with "resample": how many other pictures take turns (bands 5, else 1).
@@ -246,13 +248,13 @@ def _layers(session: Session, data: Dataset, wanted: Wanted) -> Units:
 
 
 def _concepts(session: Session, data: Dataset, wanted: Wanted) -> Units:
-    if wanted.dictionary is None:
+    given = wanted.dictionary if wanted.dictionary is not None else stated_concepts(session.model)
+    if given is None:
         raise ConfigError(
             "concepts are those of a dictionary=: what seewhy.discover found, or a .safetensors file that `seewhy concepts` wrote"
         )
     if wanted.gradients:
         raise ConfigError("by='contribution' is for channels; concepts are weighed by 'ablation' or 'shapley'")
-    given = wanted.dictionary
     return ConceptUnits(load_dictionary(given) if isinstance(given, (str, Path)) else given).of(session.model)
 
 

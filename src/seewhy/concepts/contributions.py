@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seewhy.concepts.dictionary import Dictionary
+from seewhy.concepts.vectors import ConceptVectors
 from seewhy.core.target import BoundTarget, Target
 from seewhy.core.trace import Reading
 from seewhy.engine.head import ROWS, Head
@@ -91,7 +92,8 @@ def contributions(
 
         score = score(0) + sum_places g . A + error,    g = mean over the way of d score / d A
 
-    which is linear in A, so each concept k gets u_k (g . D_k) at each place, the offset g . o, and the rest g . rest. Where what follows the layer is
+    which is linear in A, so each concept k gets u_k (g . D_k) at each place, the offset g . o, and the rest g . rest. Codes u are the dictionary's own;
+    those of concept vectors, which are no reconstruction, are found together by least squares. Where what follows the layer is
     affine on the way, g is the same everywhere on it and one place is exact: that is tried (gradients near both ends agree, and the terms add up), not
     assumed. Else the places are Gauss-Legendre nodes, more while the terms miss more than a thousandth.
 
@@ -184,7 +186,7 @@ def _split(
     grades = _rows(slopes)
     rows = _rows(activation).to(grades)
     atoms, offset = dictionary.atoms.to(rows), dictionary.offset.to(rows)
-    codes = dictionary.encode(rows.to(dictionary.atoms)).to(rows)
+    codes = _codes(dictionary, rows)
     rest = rows - codes @ atoms - offset
     shape = (len(activation), *activation.shape[2:])
     return Contributions(
@@ -197,6 +199,16 @@ def _split(
         steps=steps,
         affine=affine,
     )
+
+
+def _codes(dictionary: Dictionary, rows: Float[Tensor, "m c"]) -> Float[Tensor, "m k"]:
+    """Return codes whose sum with the atoms comes as near the activations as the dictionary can.
+
+    Concept vectors are read each alone, and those that are alike would count twice: their codes are those of least squares, all at once.
+    """
+    if isinstance(dictionary, ConceptVectors):
+        return (rows - dictionary.offset.to(rows)) @ torch.linalg.pinv(dictionary.atoms.double()).to(rows)
+    return dictionary.encode(rows.to(dictionary.atoms)).to(rows)
 
 
 def _rows(values: Float[Tensor, "n c *spatial"]) -> Float[Tensor, "m c"]:

@@ -5,6 +5,7 @@ from seewhy.concepts.kmeans import KMeans
 from seewhy.concepts.nmf import NMF
 from seewhy.concepts.pca import PCA
 from seewhy.concepts.sae import SparseAutoencoder
+from seewhy.concepts.stated import Prototypes, StatedConcepts
 from seewhy.concepts.vectors import ConceptVectors
 from seewhy.errors import ConfigError, nearest
 
@@ -15,8 +16,8 @@ def kinds() -> dict[str, type[Dictionary]]:
 
 
 def every_kind() -> dict[str, type[Dictionary]]:
-    """Return every kind that may come out of a file: those that are found in activations, and concepts that were given."""
-    return {**kinds(), ConceptVectors.key: ConceptVectors}
+    """Return every kind that may come out of a file: those that are found in activations, given by examples, or stated by the network."""
+    return {**kinds(), **{kind.key: kind for kind in (ConceptVectors, StatedConcepts, Prototypes)}}
 
 
 def kind_of(key: str) -> type[Dictionary]:

@@ -13,10 +13,12 @@ from torch import Tensor
 from seewhy.concepts.contributions import Contributions, contributions, order_of
 from seewhy.concepts.dictionary import Dictionary
 from seewhy.concepts.matching import check_fits
+from seewhy.concepts.stated import Prototypes
 from seewhy.core.needs import Needs
 from seewhy.core.sample import Sample
 from seewhy.core.target import Target
 from seewhy.core.trace import Reading
+from seewhy.data.picture import read
 from seewhy.engine.black_box import is_black_box
 from seewhy.engine.head import Head
 from seewhy.engine.passes import upcast
@@ -104,6 +106,26 @@ class PhotoConcepts:
         """What each concept adds at each place of the layer; each sums to its contribution."""
         return self.found.maps[0]
 
+    def shown(self, concept: int) -> Float[Tensor, "h w"]:
+        """Return the map of a concept that is drawn: what it adds at each place.
+
+        Of a prototype of which only the most similar place counts, that would be one cell; so it is the similarity everywhere, in units of what the
+        prototype adds where it is most alike.
+        """
+        if not isinstance(self.dictionary, Prototypes):
+            return self.maps[concept]
+        alike = self.found.codes[0, concept]
+        return alike / alike.abs().max().clamp_min(1e-30) * self.contributions[concept]
+
+    def patch(self, concept: int) -> Image.Image | None:
+        """Return the training patch that a prototype is; None where the network names none.
+
+        Raises:
+            DataError: the file is gone.
+        """
+        named = self.dictionary.settings.get("patches") if isinstance(self.dictionary, Prototypes) else None
+        return None if not named or named[concept] is None else read(named[concept])[0]
+
     @cached_property
     def order(self) -> tuple[int, ...]:
         """The concepts by the size of what they add, the largest first."""
@@ -143,7 +165,7 @@ class PhotoConcepts:
 
     def numbers(self) -> dict[str, Any]:
         """Return everything but the maps as plain values, ready for JSON; `score` is the sum of `baseline`, `concepts`, `offset`, `rest` and `error`."""
-        peaks = self.maps.flatten(1)
+        peaks = self.maps.reshape(len(self.maps), -1)
         return {
             "format": FORMAT,
             "photo": self.sample.name,

@@ -43,6 +43,9 @@ class Model:
         layer: the layer that methods look at; found by itself if None.
         name: for people and files.
         notes: what a reader of its explanations must know, such as where its preprocessing was taken from.
+        concept_layer: of a concept-bottleneck network, the layer whose numbers are concepts; a module may say it itself: see
+            `seewhy.concepts.stated`.
+        concept_names: names of these concepts, in the order of the layer's channels.
     """
 
     module: Given
@@ -60,6 +63,8 @@ class Model:
     layer: str | None = None
     name: str = ""
     notes: tuple[str, ...] = ()
+    concept_layer: str | None = None
+    concept_names: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.module, nn.Module):

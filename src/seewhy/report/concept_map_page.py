@@ -41,7 +41,7 @@ def concept_map_page(photo: PhotoConcepts, pictures: ConceptPictures | None = No
         "target": photo.target,
         "concepts": [_concept(photo, number, limit, pictures) for number in made.shown],
         "spatial": photo.spatial,
-        "rest": photo_uri(tile(photo, None, limit, _LONG), _LONG, _QUALITY) if photo.spatial else None,
+        "rest": photo_uri(tile(photo, None, limit, _LONG), _LONG, _QUALITY) if photo.spatial and photo.rest else None,
         "rest_value": f"{photo.rest:+.3g}",
         "gradient": gradient(signed=True, limit=1.0),
         "end": figures(limit),
@@ -89,6 +89,7 @@ def _concept(photo: PhotoConcepts, number: int, limit: float, pictures: ConceptP
         "line": words.concept_line(photo, number),
         "share": kept(percent(abs(value) / whole)),
         "map": photo_uri(tile(photo, number, limit, _LONG), _LONG, _QUALITY) if photo.spatial else None,
+        "patch": None if (patch := photo.patch(number)) is None else photo_uri(patch, _SIDE, _QUALITY),
         "pictures": [
             {"src": photo_uri(pictures.shown(one.picture, number, _SIDE), _SIDE, _QUALITY), "name": short(one.name)}
             for one in found

@@ -33,7 +33,7 @@ def drawn_on(photo: PhotoConcepts, values: Float[Tensor, "gh gw"], size: tuple[i
 
 def limit_of(photo: PhotoConcepts, shown: tuple[int, ...]) -> float:
     """Return the end of the scale that the maps of all shown concepts share; that of what none explains may go beyond it."""
-    return max((float(photo.maps[number].abs().max()) for number in shown), default=0.0) or 1.0
+    return max((float(photo.shown(number).abs().max()) for number in shown), default=0.0) or 1.0
 
 
 def concept_overlay(photo: PhotoConcepts, number: int) -> Image.Image:
@@ -42,10 +42,10 @@ def concept_overlay(photo: PhotoConcepts, number: int) -> Image.Image:
     shrink = min(1.0, 900 / max(picture.size))
     size = (max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink)))
     title = f"{photo.names[number]} {words.concept_line(photo, number)}"
-    limit = float(photo.maps[number].abs().max())
+    limit = float(photo.shown(number).abs().max())
     return overlay(
         picture.resize(size, Image.Resampling.LANCZOS),
-        drawn_on(photo, photo.maps[number], size),
+        drawn_on(photo, photo.shown(number), size),
         signed=True,
         limit=limit or None,
         title=title,
@@ -57,7 +57,7 @@ def concept_overlay(photo: PhotoConcepts, number: int) -> Image.Image:
 def tile(photo: PhotoConcepts, number: int | None, limit: float, long: int) -> Image.Image:
     """Draw the map of one concept over the photo, without words; of what no concept explains if None."""
     size = drawing_size(photo.photo.size, 1, long)
-    values = photo.found.rest_map[0] if number is None else photo.maps[number]
+    values = photo.found.rest_map[0] if number is None else photo.shown(number)
     return scene(photo.photo, drawn_on(photo, values, size), size, signed=True, limit=limit, outline=None)
 
 
@@ -96,11 +96,14 @@ def _strips(photo: PhotoConcepts, shown: tuple[int, ...], pictures: ConceptPictu
     rows = []
     for number in shown:
         cells = [(tile(photo, number, limit, 2 * CELL), "on this photo")]
+        if (patch := photo.patch(number)) is not None:
+            cells.append((patch, "its training patch"))
         if pictures is not None:
             found = pictures.strongest(number, PICTURES)
             cells += [(pictures.shown(one.picture, number, CELL), short(one.name)) for one in found]
         rows.append(Strip(f"{photo.names[number]}: {float(photo.contributions[number]):+.3g}", cells))
-    rows.append(Strip(f"{words.REST}: {photo.rest:+.3g}", [(tile(photo, None, limit, 2 * CELL), "on this photo")]))
+    if photo.rest:
+        rows.append(Strip(f"{words.REST}: {photo.rest:+.3g}", [(tile(photo, None, limit, 2 * CELL), "on this photo")]))
     note = "orange speaks for it, purple against it, on one scale"
     beside = "; beside it pictures in which the concept is strongest, dark where it is not" if pictures else ""
     return strips([Group("Where each concept lies", rows, note + beside)], cell=CELL)

@@ -7,7 +7,9 @@ from seewhy.render.bar import figures, percent
 from seewhy.render.waterfall import Step, summed
 
 SHOWN = 6
-"""Concepts that are shown one by one; the others are one term."""
+"""Concepts that are shown one by one, at most; the others are one term."""
+LEAST = 0.02
+"""Share of all that concepts and the rest add and take away below which a concept is one of the others."""
 LARGE = 0.25
 """Share of what is to be explained from which on a rest is worth a warning."""
 REST = "what no concept explains"
@@ -33,9 +35,11 @@ class Split:
 
 def split(photo: PhotoConcepts, count: int = SHOWN) -> Split:
     """Return the sum with its largest concepts one by one."""
-    shown = tuple(photo.order[:count])
+    size = float(photo.contributions.abs().sum()) + abs(photo.rest) + abs(photo.offset)
+    large = [number for number in photo.order if abs(float(photo.contributions[number])) >= LEAST * size]
+    shown = tuple((large or list(photo.order[:1]))[:count])
     terms = [(photo.names[number], float(photo.contributions[number])) for number in shown]
-    others = photo.order[count:]
+    others = photo.order[len(shown) :]
     if others:
         noun = "other concept" if len(others) == 1 else "other concepts"
         terms.append((f"{len(others)} {noun}", float(photo.contributions[list(others)].sum())))
@@ -43,8 +47,10 @@ def split(photo: PhotoConcepts, count: int = SHOWN) -> Split:
         terms.append(("offset of the dictionary", photo.offset))
     terms.append((REST, photo.rest))
     if not photo.found.affine:
-        terms.append(("error of the sum", photo.error))
-    return Split(shown, tuple(summed(("without any of it", photo.baseline), terms, f"{photo.unit} of {photo.target}")))
+        terms.append(("missed by the sum", photo.error))
+    return Split(
+        shown, tuple(summed(("the layer gives nothing", photo.baseline), terms, f"{photo.unit} of {photo.target}"))
+    )
 
 
 def answer_line(photo: PhotoConcepts) -> str:
@@ -59,20 +65,20 @@ def sum_line(photo: PhotoConcepts) -> str:
     """Return where the score comes from, in one sentence with all its terms."""
     adding = photo.contributions.clamp_min(0).sum()
     against = photo.contributions.clamp_max(0).sum()
-    parts = [f"{figures(photo.baseline)} without any of the layer's activation"]
+    parts = [f"{figures(photo.baseline)} where the layer gives nothing"]
     parts.append(f"{float(adding):+.3g} by concepts that speak for it")
     if float(against):
         parts.append(f"{float(against):+.3g} by concepts that speak against it")
     if bool(photo.dictionary.offset.any()):
         parts.append(f"{photo.offset:+.3g} by the dictionary's offset")
     parts.append(f"{photo.rest:+.3g} by what no concept explains")
-    parts.append(f"{_rounded(photo)} error of the sum")
+    parts.append(_error(photo))
     return f"{photo.target}: {figures(photo.score)} {photo.unit} = " + ", ".join(parts) + "."
 
 
-def _rounded(photo: PhotoConcepts) -> str:
+def _error(photo: PhotoConcepts) -> str:
     size = float(photo.contributions.abs().sum()) + abs(photo.score)
-    return "no" if abs(photo.error) <= 1e-4 * size else f"{photo.error:+.2g}"
+    return "and nothing missing" if abs(photo.error) <= 1e-4 * size else f"{photo.error:+.2g} missed by the sum"
 
 
 def how_line(photo: PhotoConcepts) -> str:
