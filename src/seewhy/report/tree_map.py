@@ -1,6 +1,6 @@
 """A tree or a hierarchy at a glance: where its nodes lie, and how wide the streams of pictures between them are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,16 +9,20 @@ from seewhy.surrogates.flow import Flow
 
 WIDTH = 1056
 """Pixels that a small tree fills."""
-SLOT = 46
+SLOT = 54
 """Pixels of a leaf at least."""
-LEVEL = 104
+LEVEL = 106
 """Pixels from a node to those below it."""
-STREAM = 104
+STREAM = 60
 """Pixels of the stream of all pictures."""
+THIN = 0.8
+"""Pixels of a stream at least."""
 MARGIN = 60
 TOP = 26
 BOX = 44
 """Pixels of the picture of a node."""
+WAYS = 190
+"""Pixels of a node's part of the map from which on its two ways are named."""
 LETTER = 7.0
 """Pixels of a letter at the size of the map."""
 
@@ -42,9 +46,7 @@ def places(model: Branching) -> list[Place]:
     for node in range(len(model.children)):
         mine = model.below(node)
         left, right = first[mine[0]], first[mine[-1]] + slot
-        denied = int(model.children[node, 0])
-        x = (left + right) / 2 if denied == NONE else first[model.below(denied)[-1]] + slot
-        made.append(Place(x, TOP + LEVEL * depths[node], right - left))
+        made.append(Place((left + right) / 2, TOP + LEVEL * depths[node], right - left))
     return made
 
 
@@ -58,13 +60,13 @@ def tree_map(model: Branching, flow: Flow, labels: Sequence[str]) -> dict[str, A
     """
     where = places(model)
     scale = STREAM / max(1, len(flow.ends))
-    depth = int(model.depths.max())
+    nodes = [_node(model, flow, where[node], node, labels[node]) for node in range(len(where))]
     return {
         "width": round(2 * MARGIN + sum(where[leaf].room for leaf in model.leaves.tolist())),
-        "height": TOP + LEVEL * depth + BOX + 108,
+        "height": round(max(one["y"] + BOX + _below(one) for one in nodes)) + 12,
         "box": BOX,
         "streams": [one for node in model.inner.tolist() for one in _streams(model, flow, where, node, scale)],
-        "nodes": [_node(model, flow, where[node], node, labels[node]) for node in range(len(where))],
+        "nodes": nodes,
     }
 
 
@@ -81,7 +83,13 @@ def _node(model: Branching, flow: Flow, place: Place, node: int, label: str) -> 
         "full": label,
         "upright": leaf and upright,
         "count": flow.count(node),
+        "ways": not leaf and place.room >= WAYS,
     }
+
+
+def _below(one: Mapping[str, Any]) -> float:
+    """Return how far the words of a node reach below its picture."""
+    return 14 + LETTER * (len(one["label"]) + 5) if one["upright"] else 36
 
 
 def _streams(model: Branching, flow: Flow, where: Sequence[Place], node: int, scale: float) -> list[dict[str, Any]]:
@@ -95,17 +103,14 @@ def _streams(model: Branching, flow: Flow, where: Sequence[Place], node: int, sc
         for kind, count in (("same", same), ("other", len(here) - same)):
             width = scale * count
             if count:
-                path = _band((start, start + width), (end, end + width), where[node].y + BOX, where[child].y)
-                made.append({"path": path, "kind": kind, "side": ("no", "yes")[side], "child": child, "count": count})
+                path = _line(start + width / 2, end + width / 2, where[node].y + BOX - 4, where[child].y + 4)
+                about = {"kind": kind, "side": ("no", "yes")[side], "child": child, "count": count}
+                made.append({"path": path, "width": round(max(width, THIN), 2), **about})
             start, end = start + width, end + width
     return made
 
 
-def _band(above: tuple[float, float], below: tuple[float, float], top: float, bottom: float) -> str:
-    """Return a stream that leaves straight down and arrives straight down, as the data of an SVG path."""
+def _line(above: float, below: float, top: float, bottom: float) -> str:
+    """Return the middle of a stream, which leaves and arrives straight down, as the data of an SVG path."""
     middle = (top + bottom) / 2
-    (a, b), (c, d) = above, below
-    return (
-        f"M{a:.1f} {top:.1f}C{a:.1f} {middle:.1f} {c:.1f} {middle:.1f} {c:.1f} {bottom:.1f}"
-        f"L{d:.1f} {bottom:.1f}C{d:.1f} {middle:.1f} {b:.1f} {middle:.1f} {b:.1f} {top:.1f}Z"
-    )
+    return f"M{above:.1f} {top:.1f}C{above:.1f} {middle:.1f} {below:.1f} {middle:.1f} {below:.1f} {bottom:.1f}"

@@ -34,8 +34,8 @@ NAMED = 4
 """Classes that a line lists."""
 OPEN = 2
 """Levels of questions that are open at first."""
-FOLLOWED = (5, 3)
-"""Photos that can be followed: on which student and network agree, and on which they do not."""
+FOLLOWED = (4, 1, 3)
+"""Photos that can be followed: on which student and network are right, on which both err, and on which they differ."""
 
 
 def tree_block(student: Student, model: Branching, material: Material, network: Model) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class _Sheet:
         return self._concept(node)
 
     def thumb(self, node: int) -> Shot | None:
-        """Return the photo of a node on the map: of a question about a concept where that is strongest, of a leaf one on which the network agrees."""
+        """Return the photo of a node on the map: of a question about a concept where that is strongest, of a leaf one on which the answer is right."""
         here = self.flow.at(node)
         if (
             self.album is None
@@ -100,8 +100,8 @@ class _Sheet:
         ):
             return None
         if int(self.model.children[node, 0]) == NONE:
-            agreed = here[self.flow.agrees[here]]
-            return self.album.photo(int((agreed if len(agreed) else here)[0]))
+            worth = self.flow.agrees[here].long() + (self.flow.labels[here] == self.flow.said[here]).long()
+            return self.album.photo(int(here[worth.argmax()]))
         number = self._number(node)
         return self.album.lit(int(self.flow.x[:, number].argmax()), number)
 
@@ -257,12 +257,14 @@ class _Sheet:
         return self._classes(rows.nonzero()[:, 0])
 
     def followed(self) -> list[int]:
-        """Return photos to follow: of each class one on which student and network agree, then some on which they do not, from different classes."""
+        """Return photos to follow, drawn at random, of different classes: on which all is right, both err, student and network differ."""
+        flow = self.flow
+        order = torch.randperm(len(flow.ends), generator=torch.Generator().manual_seed(0))
+        err = (flow.labels >= 0) & (flow.labels != flow.network)
         chosen: list[int] = []
-        for wanted, most in zip((self.flow.agrees, ~self.flow.agrees), FOLLOWED, strict=True):
-            rows = wanted.nonzero()[:, 0].tolist()
-            first = {int(self.flow.network[row]): row for row in reversed(rows)}
-            chosen += sorted(first.values())[:most]
+        for wanted, most in zip((flow.agrees & ~err, flow.agrees & err, ~flow.agrees), FOLLOWED, strict=True):
+            first = {int(flow.network[row]): row for row in reversed(order[wanted[order]].tolist())}
+            chosen += list(first.values())[:most]
         return chosen
 
     def follow(self, one: Trace) -> dict[str, Any]:
@@ -277,7 +279,7 @@ class _Sheet:
     def _step(self, one: Trace, step: Step) -> dict[str, Any]:
         shots: list[dict[str, Any]] = []
         if self.album is not None and step.evidence:
-            first = step.evidence[0]
+            first = max(step.evidence, key=lambda one: one.adds if step.affirmed else -one.adds)  # a tree has but one
             strength = (
                 1.0
                 if isinstance(self.model, Hierarchy)

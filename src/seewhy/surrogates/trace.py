@@ -37,6 +37,11 @@ class Evidence:
     weight: float = 0.0
     adds: float = 0.0
 
+    @property
+    def much(self) -> str:
+        """Whether there is more or less of it than in the mean picture, in a hierarchy's fork: "much", "little"."""
+        return "much" if (self.adds > 0) == (self.weight > 0) else "little"
+
 
 @dataclass(frozen=True)
 class Step:
@@ -194,15 +199,18 @@ def _summed(student: Student, model: Hierarchy, x: Float[Tensor, " m"], node: in
     affirmed = child == int(model.children[node, 1])
     group = model.group(child, student.learned)
     pushing = [one for one in evidence if (one.adds > 0) == affirmed and one.adds != 0][:MOST_TERMS]
-    why = ", ".join(f"{one.name} ({one.adds:+.2f})" for one in pushing) or f"the bias ({float(model.bias[node]):+.2f})"
+    why = (
+        ", ".join(f"{one.much} {one.name} ({one.adds:+.2f})" for one in pushing)
+        or f"the bias ({float(model.bias[node]):+.2f})"
+    )
     sum_text, _ = apart(total, 0.0)
-    text = f"It went {SIDES[affirmed]}, to {group}: the sum is {sum_text}, {'above' if affirmed else 'not above'} 0; most of it by {why}."
+    text = f"It went {SIDES[affirmed]}, to {group}: the sum is {sum_text}, {'above' if affirmed else 'not above'} 0, most of all because of {why}."
     return Step(node, child, affirmed, total, 0.0, evidence, text)
 
 
 def apart(value: float, threshold: float) -> tuple[str, str]:
-    """Return both numbers with as many digits as it takes to see them differ, at least two."""
-    for digits in range(2, 8):
+    """Return both numbers with as many digits as it takes to see them differ, at least three."""
+    for digits in range(3, 9):
         one, other = f"{value:.{digits}g}", f"{threshold:.{digits}g}"
         if one != other or value == threshold:
             return one, other

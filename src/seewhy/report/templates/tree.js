@@ -1,6 +1,11 @@
 const branches = [...document.querySelectorAll("details.branch")];
 const map = document.querySelector(".map svg");
 
+// A map that is wider than the window begins with its root in the middle.
+const root = map.querySelector("[data-node='0'] .frame");
+const frame = map.parentElement;
+frame.scrollLeft = root.x.baseVal.value + root.width.baseVal.value / 2 - frame.clientWidth / 2;
+
 const fold = (open) => () => {
   for (const branch of branches) branch.open = open;
 };
