@@ -99,7 +99,7 @@ def tcav(
         layer=layer,
         classes=classes,
         random=random,
-        trial=_trial(way, repeats, seed),
+        trial=trial_of(way, repeats, seed),
         erase=erase,
         fit=fit,
         cache=cache,
@@ -135,7 +135,8 @@ def probing(
     return Probing(dataclasses.replace(found, provenance=session.provenance), given, shown, session)
 
 
-def _trial(way: str, repeats: int, seed: int) -> Trial:
+def trial_of(way: str, repeats: int, seed: int) -> Trial:
+    """Return how concepts are tried; raise `ConfigError` for an unknown way, or too few repeats."""
     if repeats < LEAST_REPEATS:
         raise ConfigError(f"intervals take at least {LEAST_REPEATS} repeats, got {repeats}")
     return Trial(way_of(way), repeats, seed=seed)

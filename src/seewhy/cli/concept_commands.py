@@ -156,5 +156,84 @@ def concept_map(
     )
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (concepts, concept_map)
+def tcav(
+    concepts: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CONCEPTS", help="A folder with a folder of pictures for each concept.", show_default=False
+        ),
+    ],
+    data: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Pictures, each class in a folder of its name.", show_default=False)
+    ],
+    model: ModelName = "efficientnet-lite0",
+    layer: Layer = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class",
+            "-c",
+            metavar="CLASS",
+            help="A class to look at, by name or index; may be repeated. By default the ten with most pictures.",
+            show_default=False,
+        ),
+    ] = None,
+    random: Annotated[
+        Path | None,
+        typer.Option(
+            "--random",
+            metavar="FOLDER",
+            help="Pictures that concepts are set against; by default the data, for each class without its own.",
+            show_default=False,
+        ),
+    ] = None,
+    way: Annotated[
+        str, typer.Option(metavar="mean|ridge|logistic", help="How the direction of a concept is found.")
+    ] = "mean difference",
+    repeats: Annotated[int, typer.Option(help="Of the resampling that intervals come from; at least 50.")] = 200,
+    erasure: Annotated[bool, typer.Option(help="Also take each concept out of the layer.")] = True,
+    out: Out = Path(),
+    fit: FitName = None,
+    checkpoint: Checkpoint = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder for what the network gives, so that it is computed once.", show_default=False
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    force: Force = False,
+    seed: Seed = 0,
+    device: Device = None,
+) -> None:
+    """Say which given concepts speak for or against which classes, and whether random pictures would do the same.
+
+    Writes CONCEPTS.tcav.html (the page to read), .png, .json and .csv (every number) and .safetensors (the concepts, for seewhy distill --on).
+    """
+    from seewhy.cli.probing import Order, run
+
+    run(
+        Order(
+            concepts=concepts,
+            data=data,
+            model=model,
+            checkpoint=checkpoint,
+            layer=layer,
+            classes=classes or [],
+            random=random,
+            way=way,
+            repeats=repeats,
+            erase=erasure,
+            out=out,
+            fit=fit,
+            cache=cache,
+            as_json=as_json,
+            force=force,
+            seed=seed,
+            device=device,
+        )
+    )
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (concepts, concept_map, tcav)
 """In the order in which `seewhy --help` lists them."""

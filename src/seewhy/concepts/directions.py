@@ -14,7 +14,7 @@ Way = Literal["mean difference", "ridge", "logistic"]
 """How a direction is found."""
 
 LOGISTIC_STRENGTH = 0.01
-LOGISTIC_STEPS = 200
+LOGISTIC_STEPS = 100
 _AT_ONCE = 1 << 23
 """Numbers of the matrices that are solved at once."""
 
@@ -77,8 +77,10 @@ def steps(way: Way, rows: Float[Tensor, "n s"], positive: Masses, negative: Mass
         rows: activations of the pictures.
         positive, negative: how often each picture counts as one with the concept, and as one without it; a picture may count on one side only.
     """
-    found = _WAYS[way](rows, positive, negative)
     apart = _mean_difference(rows, positive, negative)
+    if way == "mean difference":
+        return apart
+    found = _WAYS[way](rows, positive, negative)
     length = (found**2).sum(dim=1, keepdim=True)
     along = (apart * found).sum(dim=1, keepdim=True)
     return torch.where(length > 0, found * (along / length.clamp_min(1e-300)), 0.0)

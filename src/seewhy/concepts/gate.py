@@ -7,11 +7,11 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from seewhy.concepts.directions import Span, Way, steps
-from seewhy.concepts.draws import chances
+from seewhy.concepts.draws import chances, least_chance
 
 FOLDS = 5
-SPLITS = 3
-"""Times that the pictures are divided anew."""
+SPLITS: dict[Way, int] = {"mean difference": 3, "ridge": 1, "logistic": 1}
+"""Times that the pictures are divided into folds anew; once, where a fit takes longer."""
 _AT_ONCE = 1 << 22
 
 
@@ -23,11 +23,13 @@ class Gate:
         accuracy: mean of the shares of either side that lie on their side of the middle; 0.5 is chance.
         random: middle 95 % of the same for concepts of as many random pictures.
         chance: rank of the accuracy among those, as a p-value; not corrected.
+        least: the smallest that could have come out.
     """
 
     accuracy: float
     random: tuple[float, float]
     chance: float
+    least: float
 
 
 def gate(
@@ -35,7 +37,7 @@ def gate(
 ) -> Gate:
     """Return the gate of a concept.
 
-    Five folds (as many as pictures, where there are fewer), three times divided anew; random concepts are drawn from all pictures, those of the concept
+    Five folds (as many as pictures, where there are fewer), for the mean difference three times divided anew; random concepts are drawn from all pictures, those of the concept
     included, and go through the same.
 
     Args:
@@ -53,7 +55,12 @@ def gate(
     found = torch.cat([_accuracies(rows, some, count, way, generator) for some in torch.split(orders, part)])
     random = found[1:]
     low, high = torch.quantile(random, torch.tensor([0.025, 0.975], dtype=random.dtype)).tolist()
-    return Gate(float(found[0]), (low, high), float(chances(found[:1], random[:, None])[0]))
+    return Gate(
+        float(found[0]),
+        (low, high),
+        float(chances(found[:1], random[:, None])[0]),
+        least_chance(count, total - count, draws),
+    )
 
 
 def _accuracies(
@@ -64,20 +71,18 @@ def _accuracies(
     member = torch.zeros(orders.shape, dtype=torch.bool)
     member.scatter_(1, orders[:, :count], torch.ones_like(orders[:, :count], dtype=torch.bool))
     total = torch.zeros(len(orders), dtype=torch.float64)
-    for _ in range(SPLITS):
+    for _ in range(SPLITS[way]):
         fold = _folds(member, folds, generator)
         total += sum(_held_out(rows, member, fold == number, way) for number in range(folds)) / folds
-    return total / SPLITS
+    return total / SPLITS[way]
 
 
 def _folds(member: Tensor, folds: int, generator: Generator) -> Tensor:
     """Return the fold of each picture, drawn anew for each concept, as even as can be on either side."""
-    fold = torch.empty(member.shape, dtype=torch.long)
-    key = torch.rand(member.shape, generator=generator)
-    for side in (member, ~member):
-        place = torch.where(side, key, 2.0).argsort(dim=1).argsort(dim=1)  # 0, 1, ... among those of the side
-        fold = torch.where(side, place % folds, fold)
-    return fold
+    key = torch.rand(member.shape, generator=generator) + member  # those of the concept come last
+    order = key.argsort(dim=1)
+    place = torch.arange(member.shape[1]).expand(member.shape)
+    return torch.empty(member.shape, dtype=torch.long).scatter_(1, order, place % folds)
 
 
 def _held_out(rows: Float[Tensor, "n s"], member: Tensor, out: Tensor, way: Way) -> Float[Tensor, " r"]:

@@ -1,6 +1,7 @@
 """Try given concepts on a network: gate, TCAV and erasure from cached features and the head, without a pass over any picture."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ POOL = 500
 """Random pictures that a concept is set against at most."""
 OF_CLASS = 200
 """Pictures of a class at which gradients are taken at most."""
-LOGISTIC_DRAWS = 999
+LOGISTIC_DRAWS = 1999
 """Random concepts where each takes a fit of many steps."""
 GATE_DRAWS = 199
 """Random concepts at the gate, at least."""
@@ -100,7 +101,7 @@ def tried(given: Examples, ground: Ground, trial: Trial, *, erase: bool = True) 
     found = {name: _influences(own, pools, pulls, trial) for name, own in rows.items()}
     vectors, gates = _vectors(rows, ground, trial, given)
     eraser = _eraser(ground, trial.seed) if erase else None
-    concepts = _concepts(given, found, gates, vectors, eraser, tuple(ground.classes))
+    concepts = _concepts(given, found, gates, vectors, eraser)
     return Sensitivity(
         tuple(sorted(concepts, key=_strength)),
         ground.classes,
@@ -151,7 +152,7 @@ def _vectors(
 ) -> tuple[ConceptVectors, dict[str, Any]]:
     """Return all concepts as directions, with what their gates say."""
     others = ground.pool(trial.seed)
-    draws = min(LEAST, max(GATE_DRAWS, draws_for(len(rows)) if len(rows) > 5 else GATE_DRAWS))
+    draws = min(LEAST, max(GATE_DRAWS, math.ceil(2 * len(rows) / LEVEL) - 1))
     made = {
         name: gate(own, others, trial.way, draws, Generator().manual_seed(trial.seed)) for name, own in rows.items()
     }
@@ -184,7 +185,6 @@ def _concepts(
     gates: dict[str, Any],
     vectors: ConceptVectors,
     eraser: Eraser | None,
-    classes: tuple[int, ...],
 ) -> list[TriedConcept]:
     """Return the concepts with chances corrected for all of them and all classes."""
     corrected = iter(holm([one.chance for listed in found.values() for one in listed]))
@@ -199,7 +199,9 @@ def _concepts(
                 one,
                 chance,
                 tuple(dataclasses.replace(each, corrected=next(corrected)) for each in listed),
-                eraser.erasure(atom, classes) if eraser is not None and bool(atom.any()) else None,
+                eraser.erasure(atom, [one.category for one in listed])
+                if eraser is not None and bool(atom.any())
+                else None,
             )
         )
     return made
@@ -226,11 +228,17 @@ def _notes(ground: Ground, concepts: Sequence[TriedConcept], tests: int) -> list
         )
     if not ground.labelled:
         notes.append("not all labels are known: the class of a picture is what the network says")
-    small = [concept for concept in concepts if any(one.least * tests > LEVEL for one in concept.influences)]
-    for concept in small:
-        least = max(one.least for one in concept.influences)
-        notes.append(
-            f"{concept.name}: with {concept.pictures} pictures of it, {min(one.others for one in concept.influences)} others and the random concepts drawn, "
-            f"no p-value can be below {least:.2g}; corrected for {tests} tests that may not reach {LEVEL:.0%}: give more pictures, or ask for fewer classes"
-        )
-    return notes
+    small: dict[str, list[str]] = {}
+    for concept in concepts:
+        if any(one.least * tests > LEVEL for one in concept.influences):
+            small.setdefault(_too_small(concept, tests), []).append(concept.name)
+    return notes + [f"{', '.join(names)}: {why}" for why, names in small.items()]
+
+
+def _too_small(concept: TriedConcept, tests: int) -> str:
+    least = max(one.least for one in concept.influences)
+    others = min(one.others for one in concept.influences)
+    return (
+        f"with {concept.pictures} pictures of it, {others} others and the random concepts drawn, no chance can be below {least:.2g}, "
+        f"which is {min(1.0, least * tests):.2g} corrected for {tests} tests: too few to reach {LEVEL:.0%}; give more pictures, or ask for fewer classes"
+    )

@@ -20,6 +20,7 @@ class Bars:
         lows, highs: ends of its interval.
         texts: written beside it.
         scale: holds all of them.
+        bands: behind each bar, what chance would do, from one end to the other; none if empty.
     """
 
     title: str
@@ -28,6 +29,7 @@ class Bars:
     highs: Sequence[float]
     texts: Sequence[str]
     scale: Scale
+    bands: Sequence[tuple[float, float]] = ()
 
 
 def bars(
@@ -88,6 +90,9 @@ def _column(pen: ImageDraw.ImageDraw, column: Bars, corner: tuple[int, int], wid
         x = column.scale.at(value, begin, length)
         pen.line((x, top, x, bottom), fill=SOFT if value == 0 else RULE, width=1)
         pen.text((x, bottom + GAP // 2), label, fill=SOFT, font=small, anchor="ma")
+    for row, ends in enumerate(column.bands):
+        first, last = (column.scale.at(number, begin, length) for number in ends)
+        pen.rectangle((first, top + row * ROW + 3, last, top + (row + 1) * ROW - 4), fill=RULE)
     against, favour = sign_colours()
     zero = column.scale.at(0.0, begin, length)
     rows_of = zip(column.values, column.lows, column.highs, column.texts, strict=True)
