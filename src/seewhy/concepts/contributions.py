@@ -207,7 +207,8 @@ def _codes(dictionary: Dictionary, rows: Float[Tensor, "m c"]) -> Float[Tensor, 
     Concept vectors are read each alone, and those that are alike would count twice: their codes are those of least squares, all at once.
     """
     if isinstance(dictionary, ConceptVectors):
-        return (rows - dictionary.offset.to(rows)) @ torch.linalg.pinv(dictionary.atoms.double()).to(rows)
+        inverse: Tensor = torch.linalg.pinv(dictionary.atoms.double())
+        return (rows - dictionary.offset.to(rows)) @ inverse.to(rows)
     return dictionary.encode(rows.to(dictionary.atoms)).to(rows)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -86,8 +87,7 @@ class Head:
         parts = []
         for rows, which in zip(torch.split(raw, ROWS), torch.split(chosen, ROWS), strict=True):
             made = self._pass(rows, at_layer=True)
-            column = which[:, None].to(made.reading.output.device)
-            parts.append(self._gradient(made, lambda read, at=column: read.output.flatten(1).gather(1, at)[:, 0])[1])
+            parts.append(self._gradient(made, partial(_of_class, which))[1])
         return torch.cat(parts)
 
     def slopes(
@@ -117,3 +117,9 @@ class Head:
         needs = at(self.layer) if at_layer else Needs()
         image = self.tape.image.new_zeros(()).expand(len(rows), *self.tape.image.shape[1:])
         return self.network.forward(image, needs, {self.layer: rows}, Replay(self.tape, len(rows)), partial=True)
+
+
+def _of_class(classes: Int[Tensor, " n"], reading: Reading) -> Float[Tensor, " n"]:
+    """Return the answer of the class of each row."""
+    output = reading.output.flatten(1)
+    return output.gather(1, classes[:, None].to(output.device))[:, 0]
