@@ -95,16 +95,19 @@ def discovered(
         DataError: a picture that is gone.
     """
     pictures = ConceptPictures(features, dictionary, session.model)
-    pictures = replace(pictures, field=field_of(session, pictures))
+    pictures = pictures.renewed(field=field_of(session, pictures))
     head, notes = _head(session, features)
     classes = class_names(features, session.model.labels)
     shares = class_shares(pictures, classes)
     named = replace(dictionary, names=_names(wishes.names, pictures, shares, wishes.top))
-    pictures = replace(pictures, dictionary=named)
-    replay = head and ConceptReplay(head, features, named, pictures.codes)
-    found = None if replay is None else weighed(replay, wishes.by, wishes.seed, progress)
+    pictures = pictures.renewed(dictionary=named)
+    found = None
+    if head is not None:
+        replay = ConceptReplay(head, features, named, pictures.codes)
+        found = weighed(replay, wishes.by, wishes.seed, progress)
     about = _judged(features, named, head, wishes.seed)
-    listed = _concepts(session, pictures, about, found, shares, wishes)
+    weights = _weights(found, session.model.labels or (), wishes.seed)
+    listed = _concepts(pictures, about, weights, shares, wishes.top)
     ranked = sorted(listed, key=lambda one: (one.dead, -one.size.value if one.size else -one.share))
     return Concepts(
         tuple(ranked),
@@ -164,14 +167,12 @@ def _names(
 
 
 def _concepts(
-    session: Session,
     pictures: ConceptPictures,
     about: _Judged,
-    found: Weighed | None,
+    weights: Sequence[Mapping[str, Any]],
     shares: Sequence[Sequence[ClassShare]],
-    wishes: Wishes,
+    top: int,
 ) -> list[Concept]:
-    weights = _weights(found, session.model.labels or (), wishes.seed)
     levels = _levels(pictures.peaks)
     made = []
     for number in range(len(pictures.dictionary)):
@@ -187,7 +188,7 @@ def _concepts(
                 if not share.note
                 else 0.0,
                 classes=tuple(shares[number]),
-                top=() if share.note else pictures.strongest(number, wishes.top),
+                top=() if share.note else pictures.strongest(number, top),
                 **weights[number] if weights else {"size": None, "effect": None, "loss": None},
             )
         )
@@ -251,7 +252,7 @@ def _speaks_for(found: Weighed, labels: Sequence[str]) -> list[Mapping[str, floa
     if falls.shape[2] < 2:
         return [{}] * falls.shape[1]
     means = (falls - falls.mean(dim=2, keepdim=True)).mean(dim=0)  # (k, classes)
-    made = []
+    made: list[Mapping[str, float]] = []
     for row in means:
         best = row.argsort(descending=True, stable=True)[:SPEAKS].tolist()
         made.append({class_name(index, labels): float(row[index]) for index in best if row[index] > 0})
@@ -262,10 +263,10 @@ def _figures(about: _Judged, found: Weighed | None) -> Figures:
     kept, control, again = about.quality.answers, about.quality.control, about.stability
     return Figures(
         about.quality.explained,
-        kept and kept.agreement,
-        kept and kept.r2,
-        control and control.agreement,
-        again and again.random,
+        None if kept is None else kept.agreement,
+        None if kept is None else kept.r2,
+        None if control is None else control.agreement,
+        None if again is None else again.random,
         None if found is None else found.alone.additive,
         0 if found is None else len(found.places),
     )

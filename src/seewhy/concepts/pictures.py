@@ -1,7 +1,8 @@
 """A concept in pictures: where it is strongest, and the part of each picture that lights up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,6 +76,14 @@ class ConceptPictures:
         """How a picture becomes the network's input."""
         return View.of(self.model, self.features.size, self.features.fit)
 
+    def renewed(self, **changes: Any) -> "ConceptPictures":
+        """Return the same with another field of view, or with other names of its concepts; what was computed stays."""
+        made = replace(self, **changes)
+        made.__dict__.update(
+            {name: self.__dict__[name] for name in ("codes", "peaks", "_marks") if name in self.__dict__}
+        )
+        return made
+
     @property
     def local(self) -> bool:
         """Whether what a position of the layer sees is clearly less than the picture, so that patches show more than pictures do."""
@@ -106,7 +115,8 @@ class ConceptPictures:
         rows = torch.arange(len(self.features)) if among is None else among
         values = self.peaks[rows, concept]
         order = rows[values.argsort(descending=not weakest, stable=True)].tolist()
-        known, chosen = Likeness(), []
+        known = Likeness()
+        chosen: list[int] = []
         for row in order:
             if len(chosen) == count:
                 break

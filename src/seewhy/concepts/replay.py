@@ -12,6 +12,8 @@ from seewhy.engine.head import Head
 
 TRIED = 2
 """Random masks for each picture with which it is tried whether concepts add up."""
+ROWS = 256
+"""Masks that are answered at once, of some pictures or of a part of one."""
 SAME = 1e-3
 """How far a sum of effects may be from the effect of all together, as a share of the largest, to count as the same."""
 
@@ -46,18 +48,30 @@ class ConceptReplay:
         fits = (known >= 0) & (known < self.features.outputs.shape[1])
         return torch.where(fits, known, self.features.predicted)
 
-    def answers(self, picture: int, masks: Float[Tensor, "r k"]) -> Float[Tensor, "r classes"]:
-        """Return the network's answers to one picture under masks of its concepts."""
-        activation = self.features.activation[picture : picture + 1]
-        code = self.codes[picture].flatten(1)  # (k, positions), (k, 1) where there are none
-        gone = torch.einsum("rk,kp,kc->rcp", 1 - masks.to(code), code, self.dictionary.atoms.to(code))
-        changed = activation - gone.view(len(masks), *activation.shape[1:])
-        raw = self.features.raw[picture : picture + 1]
-        return self.head.answers(self.head.raw_with(raw, changed))
+    def answers(self, masks: Float[Tensor, "#n r k"]) -> Float[Tensor, "n r classes"]:
+        """Return the network's answers to each picture under masks of its concepts, its own ones or the same for all; some pictures at a time."""
+        rows = masks.shape[1]
+        each = max(1, ROWS // rows)
+        shared = masks.expand(len(self.features), -1, -1)
+        made = [
+            self._answers(slice(begin, begin + each), shared[begin : begin + each])
+            for begin in range(0, len(self.features), each)
+        ]
+        return torch.cat(made).view(len(self.features), rows, -1)
 
-    def scores(self, picture: int, masks: Float[Tensor, "r k"]) -> Float[Tensor, " r"]:
-        """Return the score of the picture's class under masks of its concepts."""
-        return self.answers(picture, masks)[:, self.classes[picture]].double()
+    def scores(self, masks: Float[Tensor, "#n r k"]) -> Float[Tensor, "n r"]:
+        """Return the score of each picture's class under masks of its concepts."""
+        answers = self.answers(masks)
+        return answers.gather(2, self.classes[:, None, None].expand(-1, answers.shape[1], 1))[..., 0].double()
+
+    def _answers(self, some: slice, masks: Float[Tensor, "p r k"]) -> Float[Tensor, "rows classes"]:
+        activation, raw = self.features.activation[some], self.features.raw[some]
+        code = self.codes[some].flatten(2) if self.codes.dim() > 2 else self.codes[some][..., None]  # (p, k, positions)
+        gone = torch.einsum("prk,pkx,kc->prcx", 1 - masks.to(code), code, self.dictionary.atoms.to(code))
+        changed = activation[:, None] - gone.view(*masks.shape[:2], *activation.shape[1:])
+        return self.head.answers(
+            self.head.raw_with(raw.repeat_interleave(masks.shape[1], dim=0), changed.flatten(0, 1))
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +91,10 @@ class Alone:
     end: Float[Tensor, "n classes"]
     additive: bool
 
+    def part(self, places: Int[Tensor, " m"]) -> "Alone":
+        """Return the same for some of the pictures."""
+        return Alone(self.whole[places], self.falls[places], self.end[places], self.additive)
+
 
 def alone(replay: ConceptReplay, seed: int = 0) -> Alone:
     """Take each concept away alone, and try whether effects add up.
@@ -86,17 +104,12 @@ def alone(replay: ConceptReplay, seed: int = 0) -> Alone:
         seed: of the masks with which that is tried.
     """
     count = len(replay.dictionary)
-    generator = torch.Generator().manual_seed(seed)
-    whole, falls, ends, additive = [], [], [], True
-    for picture in range(len(replay.features)):
-        tried = torch.rand(TRIED, count, generator=generator)
-        masks = torch.cat([torch.ones(1, count), 1 - torch.eye(count), torch.zeros(1, count), tried])
-        made = replay.answers(picture, masks)
-        fall = made[0] - made[1 : count + 1]
-        together = made[0] - made[count + 1 :]
-        expected = (1 - masks[count + 1 :]).to(fall) @ fall
-        additive = additive and bool((together - expected).abs().max() <= SAME * together.abs().max().clamp_min(1e-6))
-        whole.append(made[0])
-        falls.append(fall)
-        ends.append(made[count + 1])
-    return Alone(torch.stack(whole), torch.stack(falls), torch.stack(ends), additive)
+    tried = torch.rand(TRIED, count, generator=torch.Generator().manual_seed(seed))
+    masks = torch.cat([torch.ones(1, count), 1 - torch.eye(count), torch.zeros(1, count), tried])
+    made = replay.answers(masks[None])
+    falls = made[:, :1] - made[:, 1 : count + 1]
+    together = made[:, :1] - made[:, count + 1 :]
+    expected = torch.einsum("rk,nkc->nrc", (1 - masks[count + 1 :]).to(falls), falls)
+    largest = together.abs().amax(dim=(1, 2), keepdim=True).clamp_min(1e-6)
+    additive = bool(((together - expected).abs() <= SAME * largest).all())
+    return Alone(made[:, 0], falls, made[:, count + 1], additive)

@@ -23,7 +23,9 @@ PICTURES = 512
 """Pictures that are weighed; of more, so many are drawn."""
 NUMBERS = 1 << 26
 """Effects that are kept at most; there are fewer pictures where they are of many classes."""
-ORDERS = 4
+SAMPLED = 128
+"""The same where effects do not add up, and each picture takes many answers."""
+ORDERS = 2
 """Random orders for each picture, in pairs of one and the same backwards."""
 DESIGNS = 32
 """Pairs of random masks for each picture, by Sobol."""
@@ -82,34 +84,42 @@ def weighed(replay: ConceptReplay, by: Rule = "shapley", seed: int = 0, progress
     """
     if by not in get_args(Rule):
         raise ConfigError(f"concepts are weighed by {', '.join(map(repr, get_args(Rule)))}, got {by!r}")
-    places = _places(replay, seed)
+    places = drawn_places(len(replay.features), _most(replay), seed)
+    found = alone(replay.part(places), seed)
+    if by != "ablation" and not found.additive:
+        fewer = drawn_places(len(places), SAMPLED, seed)
+        places, found = places[fewer], found.part(fewer)
     chosen = replay.part(places)
-    found = alone(chosen, seed)
     own = chosen.classes
     falls = found.falls.double().gather(2, own[:, None, None].expand(-1, found.falls.shape[1], 1))[..., 0]
-    if by == "ablation":
-        values = falls
-    elif found.additive:
-        values = falls if by == "shapley" else _shares(falls)
-    else:
-        rule = _shapley if by == "shapley" else _sobol
-        rows = []
-        for picture in range(len(places)):
-            rows.append(rule(chosen, picture, seed, int(places[picture])))
-            if progress is not None:
-                progress(picture + 1, len(places))
-        values = torch.stack(rows)
-    return Weighed(places, own, by, values, found)
+    if by == "ablation" or (by == "shapley" and found.additive):
+        return Weighed(places, own, by, falls, found)
+    if found.additive:
+        return Weighed(places, own, by, _shares(falls), found)
+    ends = torch.stack([found.whole, found.end], dim=1).double()  # (n, 2, classes)
+    own_ends = ends.gather(2, own[:, None, None].expand(-1, 2, 1))[..., 0]
+    rows = []
+    for row, place in enumerate(places.tolist()):
+        generator = Generator().manual_seed(
+            seed + 7919 * place
+        )  # what is drawn for a picture depends on its number alone
+        one = chosen.part(torch.tensor([row]))
+        rows.append(_shapley(one, own_ends[row], generator) if by == "shapley" else _sobol(one, generator))
+        if progress is not None:
+            progress(row + 1, len(places))
+    return Weighed(places, own, by, torch.stack(rows), found)
 
 
-def _places(replay: ConceptReplay, seed: int) -> Int[Tensor, " n"]:
-    """Return the pictures that are weighed, in their order."""
-    features = replay.features
-    most = min(PICTURES, max(16, NUMBERS // (len(replay.dictionary) * features.outputs.shape[1])))
-    if len(features) <= most:
-        return torch.arange(len(features))
-    drawn = torch.randperm(len(features), generator=Generator().manual_seed(seed))[:most]
-    return drawn.sort().values
+def _most(replay: ConceptReplay) -> int:
+    """Return how many pictures are weighed at most."""
+    return min(PICTURES, max(16, NUMBERS // (len(replay.dictionary) * replay.features.outputs.shape[1])))
+
+
+def drawn_places(count: int, most: int, seed: int) -> Int[Tensor, " n"]:
+    """Return the numbers of all of so many pictures, or of so many of them drawn at random, in their order."""
+    if count <= most:
+        return torch.arange(count)
+    return torch.randperm(count, generator=Generator().manual_seed(seed))[:most].sort().values
 
 
 def _shares(falls: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
@@ -118,28 +128,26 @@ def _shares(falls: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
     return squares / squares.sum(dim=1, keepdim=True).clamp_min(1e-30)
 
 
-def _shapley(replay: ConceptReplay, picture: int, seed: int, place: int) -> Float[Tensor, " k"]:
-    """Return the mean part of each concept over pairs of random orders of one picture; they are drawn from its number."""
+def _shapley(replay: ConceptReplay, ends: Float[Tensor, " 2"], generator: Generator) -> Float[Tensor, " k"]:
+    """Return the mean part of each concept of one picture, over pairs of random orders; `ends` are f(all) and f(none)."""
     count = len(replay.dictionary)
-    generator = Generator().manual_seed(seed + 7919 * place)
     walks = list(orders(count, ORDERS, paired=True, generator=generator))
-    steps = torch.arange(count + 1)
-    masks = torch.cat(
-        [(walk.argsort()[None] >= steps[:, None]).float() for walk in walks]
-    )  # the first of an order go first
-    levels = replay.scores(picture, masks).view(len(walks), count + 1)
-    drops = -levels.diff(dim=1)
-    return torch.stack([drop[walk.argsort()] for drop, walk in zip(drops, walks, strict=True)]).mean(dim=0)
+    ranks = torch.stack([walk.argsort() for walk in walks])
+    between = torch.arange(1, count)  # so many of an order are gone
+    masks = (ranks[:, None] >= between[:, None]).float().flatten(0, 1)
+    levels = replay.scores(masks[None]).view(len(walks), count - 1) if count > 1 else ends.new_zeros(len(walks), 0)
+    whole, nothing = (end.expand(len(walks), 1) for end in ends)
+    drops = -torch.cat([whole, levels, nothing], dim=1).diff(dim=1)  # of the first of an order, the second, ...
+    return drops.gather(1, ranks).mean(dim=0)
 
 
-def _sobol(replay: ConceptReplay, picture: int, seed: int, place: int) -> Float[Tensor, " k"]:
+def _sobol(replay: ConceptReplay, generator: Generator) -> Float[Tensor, " k"]:
     """Return the total-order index of each concept of one picture."""
     count = len(replay.dictionary)
-    pairs = list(islice(sobol_pairs(count, Generator().manual_seed(seed + 7919 * place)), DESIGNS))
+    pairs = list(islice(sobol_pairs(count, generator), DESIGNS))
     base, other = (torch.stack(rows) for rows in zip(*pairs, strict=True))  # (designs, k)
-    swapped = torch.where(torch.eye(count, dtype=torch.bool)[None], other[:, None], base[:, None])  # (designs, k, k)
-    masks = torch.cat([base, other, swapped.flatten(0, 1)])
-    scores = replay.scores(picture, masks)
-    first, second, mixed = scores.split([DESIGNS, DESIGNS, DESIGNS * count])
+    swapped = torch.where(torch.eye(count, dtype=torch.bool), other[:, None], base[:, None])  # (designs, k, k)
+    scores = replay.scores(torch.cat([base, other, swapped.flatten(0, 1)])[None])[0]
+    first, second, mixed = torch.split(scores, [DESIGNS, DESIGNS, DESIGNS * count])
     found, _ = total_order(first[:, None], second[:, None], mixed.view(DESIGNS, count, 1))
     return found[0]
