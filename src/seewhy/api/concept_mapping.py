@@ -19,9 +19,10 @@ from seewhy.concepts.pictures import ConceptPictures
 from seewhy.concepts.stated import stated_concepts
 from seewhy.core.sample import Sample
 from seewhy.data.features import features
+from seewhy.data.picture import sample
 from seewhy.engine import session as engine
 from seewhy.engine.model import Fit
-from seewhy.errors import ConfigError, DataError
+from seewhy.errors import ConfigError, DataError, optional
 from seewhy.report.concept_map_page import concept_map_page
 from seewhy.report.concept_map_picture import concept_map_picture, concept_overlay
 from seewhy.targets import as_target
@@ -103,8 +104,6 @@ class ConceptMap:
 
     def figure(self) -> "Figure":
         """Return the picture as a matplotlib figure (extra `plot`); nothing global is touched."""
-        from seewhy.errors import optional
-
         drawn = self.picture()
         made: Figure = optional("matplotlib.figure", "plot").Figure(
             figsize=(drawn.width / 120, drawn.height / 120), dpi=120
@@ -181,9 +180,7 @@ def concept_map(
     """
     session = _session(model, device)
     used = as_dictionary(dictionary, session)
-    [made] = (
-        session.samples([photo], fit) if isinstance(session, Session) else Session(session.model).samples([photo], fit)
-    )
+    made = photo if isinstance(photo, Sample) else sample(photo, session.model, fit)
     found = photo_concepts(session, made, used, as_target(target))
     return ConceptMap(found, pictures_of(session, used, data, fit=fit, cache=cache))
 
