@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 CANDIDATES = 31
-"""Thresholds that are tried for each concept, at equal shares of the pictures."""
+"""Thresholds at equal shares of the pictures, at which the gate tries each concept."""
 ROWS = 4000
 """Pictures that thresholds are found on; of more, so many are drawn."""
 SHUFFLES = 3
@@ -21,8 +21,8 @@ class Presence:
 
     Attributes:
         threshold: of each number that is read (m,), half-way between the two values that it divides.
-        gain: by how much that division lowers the Gini impurity of the classes, as a share of it (m,).
-        chance: the largest gain of any number over several shuffles of the classes.
+        gain: by how much the best division at equal shares of the pictures lowers the Gini impurity of the classes, as a share of it (m,).
+        chance: the largest such gain of any number over several shuffles of the classes.
         kept: those that gain more than this (k,), as places among the m.
     """
 
@@ -47,12 +47,10 @@ class Presence:
         shuffled = [targets[torch.randperm(len(x), generator=generator)] for _ in range(SHUFFLES)]
         ordered = x.sort(dim=0).values
         places = [number * (len(x) - 1) // (CANDIDATES + 1) for number in range(1, CANDIDATES + 1)]
-        gains = torch.stack(
-            [_gains(x > ordered[place], [targets, *shuffled]) for place in places]
-        )  # (candidates, 1 + shuffles, m)
-        gain, best = gains[:, 0].max(dim=0)
+        gains = torch.stack([_gains(x > ordered[place], [targets, *shuffled]) for place in places])
+        gain = gains[:, 0].amax(dim=0)
         chance = float(gains[:, 1:].max())
-        threshold = _middle(x, ordered[torch.tensor(places)].gather(0, best[None])[0])
+        threshold = torch.stack([_best(column, targets) for column in x.T])
         kept = (gain > chance).nonzero()[:, 0]
         return cls(threshold, gain, chance, kept)
 
@@ -67,16 +65,26 @@ def _gains(side: Bool[Tensor, "n m"], targets: Sequence[Float[Tensor, "n j"]]) -
     above = side.to(targets[0].dtype).T @ torch.cat(list(targets), dim=1)  # all at once: the product is what takes long
     above = above.view(above.shape[0], len(targets), -1).transpose(0, 1)  # (t, m, j)
     many = side.sum(dim=0)
-    squares = above.square().sum(dim=2) / many.clamp_min(1) + (whole - above).square().sum(dim=2) / (
-        n - many
-    ).clamp_min(1)
+    present, absent = above.square().sum(dim=2), (whole - above).square().sum(dim=2)
+    squares = present / many.clamp_min(1) + absent / (n - many).clamp_min(1)
     even = (whole / n).square().sum()
     gains: Tensor = (squares / n - even) / (1 - even).clamp_min(1e-12)
     return gains
 
 
-def _middle(x: Float[Tensor, "n m"], below: Float[Tensor, " m"]) -> Float[Tensor, " m"]:
-    """Return the middle between the largest value that is at most this, which is itself a value, and the next larger one."""
-    above = torch.where(x > below, x, torch.inf).amin(dim=0)
-    middle = below + (above - below) / 2
-    return torch.where(above.isinf() | (middle >= above), below, middle)
+def _best(column: Float[Tensor, " n"], targets: Float[Tensor, "n j"]) -> Float[Tensor, ""]:
+    """Return the middle between the two neighbouring values whose division lowers the Gini impurity most; the value itself where all are equal."""
+    values, order = column.sort()
+    below = targets[order].double().cumsum(dim=0)
+    many = torch.arange(1, len(values) + 1)
+    purity = below.square().sum(dim=1) / many + (below[-1] - below).square().sum(dim=1) / (
+        len(values) - many
+    ).clamp_min(1)
+    purity[:-1][values[1:] == values[:-1]] = -1
+    purity[-1] = -1
+    place = int(purity.argmax())
+    if purity[place] < 0:
+        return values[-1]
+    low, high = values[place], values[place + 1]
+    middle = low + (high - low) / 2
+    return middle if middle < high else low
