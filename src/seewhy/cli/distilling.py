@@ -29,6 +29,7 @@ from seewhy.report.student_comparison import Compared, compared, comparison_csv,
 from seewhy.report.student_page import student_numbers, student_page
 from seewhy.report.student_words import shared_cautions
 from seewhy.surrogates.distilling import Course
+from seewhy.surrogates.reading import check_reading
 from seewhy.surrogates.student import Student
 from seewhy.surrogates.words import points, share, span
 
@@ -49,6 +50,8 @@ class Order:
     data: Path
     into: str
     on: str
+    table: Path | None
+    key: str | None
     count: int
     layer: str | None
     teacher: Any
@@ -100,6 +103,8 @@ def _paths(folder: Path, stem: str, kinds: list[str]) -> dict[tuple[str, str], P
 
 
 def _distilled(order: Order, watch: Watch) -> Distillation:
+    on = _on(order.on)
+    check_reading(on, order.table, order.key)
     session = Session(load_model(order.model, order.checkpoint), device=order.device, seed=order.seed)
     given = features(
         session,
@@ -115,7 +120,9 @@ def _distilled(order: Order, watch: Watch) -> Distillation:
         session,
         given,
         order.kinds,
-        on=_on(order.on),
+        on=on,
+        table=order.table,
+        key=order.key,
         count=order.count,
         course=course,
         source={"model": order.model, "checkpoint": order.checkpoint and str(order.checkpoint)},

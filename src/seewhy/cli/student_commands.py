@@ -32,9 +32,19 @@ def distill(
     on: Annotated[
         str,
         typer.Option(
-            metavar="concepts|channels|FILE", help="What it reads; a file is a dictionary that `seewhy concepts` wrote."
+            metavar="concepts|channels|superpixels|attributes|FILE",
+            help="What it reads; a file is a dictionary of concepts, as `seewhy concepts` writes it.",
         ),
     ] = "concepts",
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", help="For attributes: a line for each picture, one column names it.", show_default=False
+        ),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column with the file names.", show_default=False)
+    ] = None,
     count: Annotated[int, typer.Option(min=1, help="How many concepts are found.")] = 16,
     layer: Layer = None,
     teacher: Annotated[str, typer.Option(metavar="network|labels", help="Who teaches.")] = "network",
@@ -64,6 +74,8 @@ def distill(
             data=data,
             into=into,
             on=on,
+            table=table,
+            key=key,
             count=count,
             layer=layer,
             teacher=teacher,
