@@ -13,11 +13,11 @@ CREED = (
 )
 
 
-def area_line(frontier: Frontier) -> str:
+def area_line(frontier: Frontier, control: str) -> str:
     """Return the mean gap to the control over all sizes."""
     one = frontier.area
     return (
-        f"Over all sizes the gap to random directions is {points(one.value)} on average (95 % interval {100 * one.low:+.1f} to {100 * one.high:+.1f}); "
+        f"Over all sizes the gap to {control} is {points(one.value)} on average (95 % interval {100 * one.low:+.1f} to {100 * one.high:+.1f}); "
         f"the control is the mean of {frontier.draws} draws."
     )
 
@@ -106,9 +106,9 @@ def reading(student: Student) -> list[tuple[str, str]]:
         (student.basis.noun, BASES.get(student.basis.kind, "What the student reads of each picture.")),
         ("fidelity", "Share of pictures on which student and network name the same class."),
         (
-            "random directions",
-            "The same kind of model, of the same size, over as many directions drawn at random. What is gained over it is what the "
-            f"{student.basis.noun}s are worth.",
+            student.basis.control_noun,
+            f"The same kind of model, of the same size, over {CONTROLS.get(student.basis.kind, 'as many directions drawn at random')}. "
+            f"What is gained over it is what the {student.basis.noun}s are worth.",
         ),
         (
             "three parts",
@@ -122,6 +122,13 @@ BASES = {
     "concepts": "A direction among the features of a layer that was found in the pictures; the patches show where it is strongest. Its number in a "
     "picture is the mean of its strength over all places. Names that are only numbers were given by nobody.",
     "channels": "One channel of the layer; its number in a picture is the mean over all places.",
+    "superpixels": "A kind of segment, found in the pictures: 1 where a picture, cut into some segments of even colour, has one whose features are nearest to "
+    "this kind, else 0. Numbers are names that nobody gave.",
+    "attributes": "What the table says of a picture: a number in deviations from the mean, or whether it has a level. The network plays no part in it.",
+}
+CONTROLS = {
+    "superpixels": "as many kinds of segments in random directions",
+    "attributes": "the same columns, each picture with the line of another one",
 }
 KINDS = {
     "linear": [

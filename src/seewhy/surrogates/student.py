@@ -158,8 +158,8 @@ class Student:
         return words.lines(self.report, self.surrogate)
 
     def verdict(self) -> tuple[str, str]:
-        """Return whether what it reads beats random directions: "passes", "fails" or "unclear", and a sentence with the margin."""
-        return words.verdict(self.frontier, f"{self.basis.noun}s")
+        """Return whether what it reads beats its control, such as random directions: "passes", "fails" or "unclear", and a sentence with the margin."""
+        return words.verdict(self.frontier, f"{self.basis.noun}s", self.basis.control_noun)
 
     def plain(self) -> dict[str, Any]:
         """Return all of it as plain values, ready for JSON; the session stays behind."""

@@ -11,6 +11,8 @@ from seewhy.surrogates.surrogate import Surrogate
 
 SMALL = 3.0
 """Non-zeros per class at which concepts must beat random directions."""
+RANDOM = "random directions"
+"""What stands beside what a student reads, unless that says otherwise."""
 MOST_NAMES = 6
 """Names that a sentence lists."""
 
@@ -88,23 +90,23 @@ def margin(frontier: Frontier) -> Point | None:
     return fitting[-1] if fitting else None
 
 
-def verdict(frontier: Frontier, noun: str) -> tuple[str, str]:
-    """Return whether concepts, or whatever the noun names, beat random directions at a small size: "passes", "fails" or "unclear", and a sentence."""
+def verdict(frontier: Frontier, noun: str, control: str = RANDOM) -> tuple[str, str]:
+    """Return whether concepts, or whatever the noun names, beat their control at a small size: "passes", "fails" or "unclear", and a sentence."""
     point = margin(frontier)
     if point is None:
-        return "unclear", "There is no model small enough to tell concepts from random directions."
+        return "unclear", f"There is no model small enough to tell {noun} from {control}."
     at = f"At {counted(point.size, frontier.unit)}"
     told = (
-        f"{noun} reach a fidelity of {share(point.fidelity)}, random directions {share(point.control)}: "
+        f"{noun} reach a fidelity of {share(point.fidelity)}, {control} {share(point.control)}: "
         f"{points(point.gap.value)} (95 % interval {100 * point.gap.low:+.1f} to {100 * point.gap.high:+.1f})"
     )
     if point.gap.low > 0:
         return "passes", f"{at}, {told}."
     if point.gap.high < 0:
-        return "fails", f"{at}, random directions do better: {told}. What it reads here says little."
+        return "fails", f"{at}, {control} do better: {told}. What it reads here says little."
     return (
         "unclear",
-        f"{at}, {noun} do not beat random directions: {told}. As many directions drawn at random would do as well.",
+        f"{at}, {noun} do not beat {control}: {told}. As many of these would do as well.",
     )
 
 
