@@ -24,6 +24,8 @@ from seewhy.errors import DataError, LayerError
 
 Progress = Callable[[int, int], None]
 """Is told how many pictures are done, of how many."""
+Kept = tuple[dict[str, Tensor], dict[str, Any]]
+"""What is put away of a layer: tensors by name, and facts."""
 
 ROWS = 16
 """Pictures of a pass: a number that is not measured, as the last bits of an activation may depend on it."""
@@ -132,35 +134,59 @@ def features(
 
     Raises:
         LayerError: no such layer, or one whose output is neither channels at places nor one number per channel.
-        DataError: no picture can be read, or the activations would not fit into memory.
+        DataError: no picture can be read, the activations would not fit into memory, or the file in the cache is damaged.
     """
     if isinstance(source, Features):
         return _unchanged(source, session, layer)
+    (found,) = features_of(session, source, (layer,), fit=fit, cache=cache, progress=progress)
+    return found
+
+
+def features_of(
+    session: Session,
+    source: object,
+    layers: Sequence[str],
+    *,
+    fit: Fit | None = None,
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[Features, ...]:
+    """Return the features of several layers, in their order: one pass over the pictures for all that are not in the cache; see `features`."""
     if is_black_box(session.network.module):
         raise LayerError(f"{session.model.title} is a black box, which has no layers to look into")
     data = dataset(source, session.model)
     if not len(data):
         raise DataError("there are no pictures in the data set")
     first = next(data.batches(session.model, 1, fit)).inputs
-    layer = session.network.target_layer(session.network.accept(first)) if layer == AUTO else layer
+    names = [_named(session, layer, first) for layer in layers]
     fingerprint = Fingerprint.of(data, session.model)
-    shelf = None if cache is None else Shelf(Path(cache), "features", key_of(fingerprint, [layer], {"fit": fit}))
-    found = None if shelf is None else shelf.get()
-    tensors, facts = found or _computed(session, data, layer, fit, progress)
-    if shelf is not None and found is None:
-        shelf.put(tensors, facts)
-    data.broken.update(facts["broken"])
-    return Features(
-        layer,
-        tensors["raw"],
-        facts["grid"] and Grid(tuple(facts["grid"]["size"]), facts["grid"]["form"], facts["grid"]["extra"]),
-        tensors["outputs"],
-        tensors["labels"],
-        data.part(tensors["places"].tolist()),
-        fingerprint,
-        tuple(first.shape[2:]),
-        fit,
-    )
+    shelves = {} if cache is None else {name: _shelf(Path(cache), fingerprint, name, fit) for name in names}
+    found = {name: kept for name, shelf in shelves.items() if (kept := shelf.get()) is not None}
+    missing = [name for name in dict.fromkeys(names) if name not in found]
+    for name, made in (_computed(session, data, missing, fit, progress) if missing else {}).items():
+        found[name] = made
+        if name in shelves:
+            shelves[name].put(*made)
+
+    def given(name: str) -> Features:
+        tensors, facts = found[name]
+        data.broken.update(facts["broken"])
+        grid = facts["grid"] and Grid(tuple(facts["grid"]["size"]), facts["grid"]["form"], facts["grid"]["extra"])
+        kept, size = data.part(tensors["places"].tolist()), tuple(first.shape[2:])
+        return Features(name, tensors["raw"], grid, tensors["outputs"], tensors["labels"], kept, fingerprint, size, fit)
+
+    return tuple(given(name) for name in names)
+
+
+def _shelf(cache: Path, fingerprint: Fingerprint, layer: str, fit: Fit | None) -> Shelf:
+    """Return where features are kept: whether a way of fitting is the model's own, or was asked for, is all the same."""
+    seen = dict(fingerprint.preprocessing)
+    seen["fit"] = fit or seen["fit"]
+    return Shelf(cache, "features", key_of(replace(fingerprint, preprocessing=seen), [layer], {}))
+
+
+def _named(session: Session, layer: str, first: Tensor) -> str:
+    return session.network.target_layer(session.network.accept(first)) if layer == AUTO else layer
 
 
 def _unchanged(given: Features, session: Session, layer: str) -> Features:
@@ -170,31 +196,47 @@ def _unchanged(given: Features, session: Session, layer: str) -> Features:
 
 
 def _computed(
-    session: Session, data: Dataset, layer: str, fit: Fit | None, progress: Progress | None
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    raw: list[Tensor] = []
+    session: Session, data: Dataset, layers: Sequence[str], fit: Fit | None, progress: Progress | None
+) -> dict[str, Kept]:
+    """Make one pass over the pictures; return what each layer gave."""
+    raw: dict[str, Tensor] = {}
+    grids: dict[str, Grid | None] = {}
     outputs: list[Tensor] = []
     labels: list[Tensor] = []
     places: list[int] = []
-    grid: Grid | None = None
     for batch in data.batches(session.model, ROWS, fit, light=True):
-        made = session.network.forward(session.network.accept(batch.inputs), Needs(outputs=frozenset({layer})))
-        grid = made.grids[layer]
-        given = upcast(made.nodes[layer].detach()).float().cpu()
-        _check(layer, given, grid, len(batch.places), len(data))
-        raw.append(given if grid is not None else given.flatten(1))
+        made = session.network.forward(session.network.accept(batch.inputs), Needs(outputs=frozenset(layers)))
+        for layer in layers:
+            grids[layer] = made.grids[layer]
+            given = upcast(made.nodes[layer].detach()).float().cpu()
+            _check(layer, given, grids[layer], len(batch.places), len(data))
+            given = given if grids[layer] is not None else given.flatten(1)
+            if layer not in raw:  # all of it at once, so that nothing is in memory twice
+                raw[layer] = given.new_empty(len(data), *given.shape[1:])
+            _put(layer, given, raw[layer], len(places))
         outputs.append(upcast(made.reading.output.detach()).float().cpu().flatten(1))
         labels.append(batch.labels)
         places += batch.places
         if progress is not None:
             progress(len(places), len(data))
-    tensors = {
-        "raw": torch.cat(raw),
-        "outputs": torch.cat(outputs),
-        "labels": torch.cat(labels),
-        "places": torch.tensor(places),
+    shared = {"outputs": torch.cat(outputs), "labels": torch.cat(labels), "places": torch.tensor(places)}
+    return {
+        layer: (
+            {"raw": raw[layer][: len(places)], **shared},
+            {"grid": None if (grid := grids[layer]) is None else asdict(grid), "broken": dict(data.broken)},
+        )
+        for layer in layers
     }
-    return tensors, {"grid": None if grid is None else asdict(grid), "broken": dict(data.broken)}
+
+
+def _put(layer: str, given: Float[Tensor, "b ..."], whole: Float[Tensor, "n ..."], begin: int) -> None:
+    """Put what a layer gave for some pictures in its place among that of all."""
+    if whole.shape[1:] != given.shape[1:]:
+        raise LayerError(
+            f"layer {layer!r} puts out {tuple(whole.shape[1:])} for one picture and {tuple(given.shape[1:])} for another; "
+            "features are of one shape, so choose another layer"
+        )
+    whole[begin : begin + len(given)] = given
 
 
 def _check(layer: str, given: Tensor, grid: Grid | None, rows: int, pictures: int) -> None:
