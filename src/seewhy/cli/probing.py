@@ -18,6 +18,7 @@ from seewhy.cli import console
 from seewhy.cli.explaining import chosen_fit
 from seewhy.cli.outputs import all_or_none, prepare, refuse_existing
 from seewhy.cli.progress import watched
+from seewhy.concepts.erasure import Erased
 from seewhy.concepts.sensitivity import Sensitivity, TriedConcept
 from seewhy.core.method import AUTO
 from seewhy.data.table import csv_text
@@ -125,18 +126,16 @@ def _rows(found: Sensitivity, concept: TriedConcept) -> list[list[object]]:
         for value, band in ((one.share, one.random_share), (one.effect, one.random_effect)):
             row += [value.value, value.low, value.high, *band]
         row += [one.chance, one.corrected]
-        gone = concept.erasure.classes.get(one.category) if concept.erasure else None
-        fall = gone and [
-            gone.before,
-            gone.fall.value,
-            gone.fall.low,
-            gone.fall.high,
-            gone.matched.value,
-            gone.worst,
-            gone.random.value,
-        ]
-        rows.append(row + (fall or [""] * 7))
+        row += _lost(concept.erasure.classes.get(one.category) if concept.erasure else None)
+        rows.append(row)
     return rows
+
+
+def _lost(gone: Erased | None) -> list[object]:
+    if gone is None:
+        return [""] * 7
+    fall = gone.fall
+    return [gone.before, fall.value, fall.low, fall.high, gone.matched.value, gone.worst, gone.random.value]
 
 
 def _tell(found: Sensitivity, name: str, paths: Iterable[Path]) -> None:

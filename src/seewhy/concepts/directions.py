@@ -15,8 +15,9 @@ Way = Literal["mean difference", "ridge", "logistic"]
 
 LOGISTIC_STRENGTH = 0.01
 LOGISTIC_STEPS = 100
-_AT_ONCE = 1 << 23
+_AT_ONCE = 1 << 22
 """Numbers of the matrices that are solved at once."""
+_MOST_PRODUCTS = 1 << 24
 
 Masses = Float[Tensor, "r n"]
 """How often each of n pictures counts in each of r fits."""
@@ -110,25 +111,37 @@ def _ridge(rows: Float[Tensor, "n s"], positive: Masses, negative: Masses) -> Fl
     middle = (mass @ rows) / total
     answers = (positive - negative) @ rows - (positive - negative).sum(dim=1, keepdim=True) * middle  # X'y
     if bool((mass == mass[:1]).all()):  # the same pictures in each fit: one matrix for all
-        return torch.linalg.solve(_penalized(rows, mass[:1], middle[:1])[0], answers.T).T
+        solved: Tensor = torch.linalg.solve(_penalized(rows, mass[:1], middle[:1])[0], answers.T)
+        return solved.T
+    products = _products(rows)
+    some = max(1, _AT_ONCE // rows.shape[1] ** 2)
+    parts = zip(torch.split(mass, some), torch.split(middle, some), torch.split(answers, some), strict=True)
     found = [
-        torch.linalg.solve(_penalized(rows, some, about), right[:, :, None])[..., 0]
-        for some, about, right in _parts(max(rows.shape[1], rows.shape[0]) * rows.shape[1], mass, middle, answers)
+        torch.linalg.solve(_penalized(rows, masses, means, products), right[:, :, None])[..., 0]
+        for masses, means, right in parts
     ]
     return torch.cat(found)
 
 
-def _penalized(rows: Float[Tensor, "n s"], mass: Masses, middle: Float[Tensor, "r s"]) -> Float[Tensor, "r s s"]:
+def _products(rows: Float[Tensor, "n s"]) -> Float[Tensor, "n t"] | None:
+    """Return all products of two coordinates of each picture, which make the matrices of all fits in one step; None where they take too much memory."""
+    if rows.numel() * rows.shape[1] > _MOST_PRODUCTS:
+        return None
+    return (rows[:, :, None] * rows[:, None, :]).flatten(1)
+
+
+def _penalized(
+    rows: Float[Tensor, "n s"],
+    mass: Masses,
+    middle: Float[Tensor, "r s"],
+    products: Float[Tensor, "n t"] | None = None,
+) -> Float[Tensor, "r s s"]:
     total = mass.sum(dim=1)[:, None, None]
-    squares = torch.einsum("rn,ns,nt->rst", mass, rows, rows) if len(mass) == 1 else rows.T @ (mass[:, :, None] * rows)
+    size = rows.shape[1]
+    squares = rows.T @ (mass[:, :, None] * rows) if products is None else (mass @ products).view(-1, size, size)
     squares = squares - total * middle[:, :, None] * middle[:, None, :]
     variance = squares.diagonal(dim1=1, dim2=2).sum(dim=1)[:, None, None] / total
-    return squares + variance.clamp_min(1e-300) * torch.eye(rows.shape[1], dtype=rows.dtype)
-
-
-def _parts(each: int, *given: Tensor) -> "zip[tuple[Tensor, ...]]":
-    some = max(1, _AT_ONCE // max(1, each))
-    return zip(*(torch.split(tensor, some) for tensor in given), strict=True)
+    return squares + variance.clamp_min(1e-300) * torch.eye(size, dtype=rows.dtype)
 
 
 def _logistic(rows: Float[Tensor, "n s"], positive: Masses, negative: Masses) -> Float[Tensor, "r s"]:

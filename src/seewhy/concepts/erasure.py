@@ -76,7 +76,8 @@ def erased(
     unit = direction / direction.norm()
     flat = activation.flatten(2) if activation.dim() > 2 else activation[..., None]
     along = unit @ flat - middle @ unit  # (n, positions)
-    return (flat - along[:, None] * unit[:, None]).view(activation.shape)
+    left: Tensor = flat - along[:, None] * unit[:, None]
+    return left.view(activation.shape)
 
 
 class Eraser:
@@ -140,7 +141,8 @@ class Eraser:
             more = (weights @ self.spread)[:, None] > variance
             low, high = torch.where(more, low, power), torch.where(more, power, high)
         weights = (2 * low * logs + (drawn**2).log()).softmax(dim=1)
-        return (weights.sqrt() * drawn.sign()) @ self.axes
+        made: Tensor = (weights.sqrt() * drawn.sign()) @ self.axes
+        return made
 
     def _right(self, raw: Tensor) -> Float[Tensor, " n"]:
         return (self.head.answers(raw).argmax(dim=1) == self.truth).double()

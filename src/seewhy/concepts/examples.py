@@ -94,7 +94,7 @@ def _unfit(features: Features) -> str:
     """Return why the pictures of a concept cannot be used; empty if they can."""
     if len(features) < LEAST:
         return f"{len(features)} picture, and a concept takes at least {LEAST}; give more"
-    if len(features.pooled.unique(dim=0)) < LEAST:
+    if bool((features.pooled == features.pooled[:1]).all()):
         return f"layer {features.layer!r} gives the same for all of its {len(features)} pictures; give pictures that differ, or take another layer"
     return ""
 

@@ -106,4 +106,4 @@ def _column(pen: ImageDraw.ImageDraw, column: Bars, corner: tuple[int, int], wid
             pen.line((first, middle, last, middle), fill=INK, width=2)
             for x in (first, last):
                 pen.line((x, middle - 4, x, middle + 4), fill=INK, width=2)
-        pen.text((corner[0] + width, middle), text, fill=INK, font=small, anchor="rm")
+        pen.text((corner[0] + width, middle), legible(text, small), fill=INK, font=small, anchor="rm")

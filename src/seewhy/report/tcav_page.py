@@ -97,7 +97,7 @@ def _card(
         "most": [
             (_uri(picture), f"{score:.1f}") for picture, score in zip(pictures.most, pictures.scores, strict=True)
         ],
-        "rows": [_row(found, concept, one, effects, falls) for one in concept.influences],
+        "rows": [_row(found, concept, one, effects, falls) for one in words.ordered(concept)],
     }
 
 

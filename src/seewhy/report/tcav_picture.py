@@ -64,22 +64,23 @@ def _strip(pictures: Shown) -> Image.Image:
 
 
 def _chart(found: Sensitivity, concept: TriedConcept, effects: Scale, falls: Scale | None) -> Image.Image:
-    names = [found.classes[one.category] for one in concept.influences]
-    shares = [one.share for one in concept.influences]
+    listed = words.ordered(concept)
+    names = [found.classes[one.category] for one in listed]
+    shares = [one.share for one in listed]
     columns = [
         Bars(
             "effect, logits",
-            *_ends([one.effect for one in concept.influences]),
+            *_ends([one.effect for one in listed]),
             [
                 f"{one.effect.value:+.1f}{f'  {words.chance(one.corrected, one)}' if one.significant else ''}"
-                for one in concept.influences
+                for one in listed
             ],
             effects,
-            [one.random_effect for one in concept.influences],
+            [one.random_effect for one in listed],
         )
     ]
     if concept.erasure is not None and falls is not None:
-        gone = [concept.erasure.classes.get(one.category) for one in concept.influences]
+        gone = [concept.erasure.classes.get(one.category) for one in listed]
         none = Estimate(0.0, 0.0, 0.0)
         columns.append(
             Bars(

@@ -40,6 +40,11 @@ READING = (
 )
 
 
+def ordered(concept: TriedConcept) -> list[Influence]:
+    """Return what a concept does to the classes, from those that it speaks for most to those that it speaks against."""
+    return sorted(concept.influences, key=lambda one: -one.effect.value)
+
+
 def heading(found: Sensitivity) -> str:
     """Return the question."""
     return f"Which concepts count at {found.layer}?"
@@ -60,7 +65,7 @@ def lines(found: Sensitivity) -> list[str]:
     passed = [concept for concept in found.concepts if concept.verified]
     told = [(concept, one) for concept in passed for one in concept.influences if one.significant]
     told.sort(key=lambda pair: -abs(pair[1].effect.value))
-    made = [f"{concept.name} {_speaks(found, concept, one)}" for concept, one in told[:MOST_LINES]]
+    made = [f"{_quoted(concept.name)} {_speaks(found, concept, one)}" for concept, one in told[:MOST_LINES]]
     if len(told) > MOST_LINES:
         made.append(f"… and {len(told) - MOST_LINES} more effects that random pictures do not have.")
     if not told:
@@ -68,7 +73,7 @@ def lines(found: Sensitivity) -> list[str]:
     silent = [concept.name for concept in passed if not any(one.significant for one in concept.influences)]
     if silent:
         made.append(
-            f"{_listed(silent)} {'is' if len(silent) == 1 else 'are'} there, but no class feels {'it' if len(silent) == 1 else 'them'} surely."
+            f"{_listed(silent)}: told from random pictures, but no class answers to {'it' if len(silent) == 1 else 'them'} more than to those."
         )
     failed = [concept.name for concept in found.concepts if not concept.verified]
     if failed:
@@ -86,7 +91,12 @@ def _costs(gone: Erased) -> str:
     return f"without it {points(gone.fall)} fewer of its pictures are right"
 
 
-def _listed(names: list[str]) -> str:
+def _quoted(name: str) -> str:
+    return f"\u201c{name}\u201d"
+
+
+def _listed(given: list[str]) -> str:
+    names = [_quoted(name) for name in given]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
