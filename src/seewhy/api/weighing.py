@@ -22,6 +22,7 @@ from seewhy.contributions.blocks import Blocks
 from seewhy.contributions.foreground import Foreground, with_masks
 from seewhy.contributions.heads import Heads
 from seewhy.contributions.importance import importance_of
+from seewhy.contributions.known import Known, KnownChannels
 from seewhy.contributions.layer_channels import Channels
 from seewhy.contributions.measuring import Plan
 from seewhy.contributions.parts import RESAMPLE
@@ -31,6 +32,7 @@ from seewhy.contributions.units import Units
 from seewhy.core.budget import Budget
 from seewhy.core.method import AUTO
 from seewhy.data.dataset import Dataset, dataset
+from seewhy.data.features import features
 from seewhy.data.picture import sample
 from seewhy.data.table import Table, read_table
 from seewhy.engine.model import Fit, Model
@@ -93,6 +95,7 @@ def importance(
     check: bool = True,
     budget: Budget = None,
     fit: Fit | None = None,
+    cache: str | Path | None = None,
     device: torch.device | str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -132,6 +135,8 @@ def importance(
         check: check the ranking by removing units in its order; for several pictures.
         budget: the most that may be spent: a time such as "2m", which measuring, checking, grouping and pairing share, or, with "shapley", answers for each picture.
         fit: how pictures are fitted; the model's own way if None.
+        cache: for channels and concepts: folder for what their layer gives, shared with `seewhy.discover`, `tcav` and `distill`. Where it is
+            there already, no picture is read, and only what follows the layer runs.
         device: where to run; where the network is, if None.
         seed: of everything that is drawn at random; the same seed gives the same table.
         progress: is told what is measured, how many pictures are done, and how many there are.
@@ -171,7 +176,28 @@ def importance(
         wanted = dataclasses.replace(wanted, masks=matched, left_out=len(pictures) - len(masked))
         pictures = masked
     units = units_of(of, session, pictures, wanted)
-    return importance_of(session, pictures, units, asked, plan, progress=progress)
+    if cache is None:
+        return importance_of(session, pictures, units, asked, plan, progress=progress)
+    known = _known(session, pictures, units, cache, progress)
+    if isinstance(units, Channels):
+        units = KnownChannels(
+            at=known.features.layer,
+            gradients=units.gradients,
+            fill=units.fill,
+            repeats=units.repeats,
+            features=known.features,
+        )
+    return importance_of(session, known.features.data, units, asked, plan, known=known, progress=progress)
+
+
+def _known(session: Session, data: Dataset, units: Units, cache: str | Path, progress: Progress | None) -> Known:
+    """Return what the layer of the units gives, from the cache or for it; raise `ConfigError` for units that are of no layer."""
+    if not isinstance(units, (Channels, ConceptUnits)):
+        raise ConfigError(
+            f"the cache holds what a layer gives, for channels and concepts, not for {units.kind}; leave it out"
+        )
+    told = None if progress is None else lambda done, of: progress("features", done, of)
+    return Known.of(session, features(session, data, units.layer, cache=cache, progress=told))
 
 
 def _table(of: str, table: str | Path | None, wanted: Wanted, by: str) -> Table:

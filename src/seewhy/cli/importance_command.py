@@ -97,6 +97,14 @@ def importance(
             show_default=False,
         ),
     ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="For channels and concepts: folder for what their layer gives, shared with other commands.",
+            show_default=False,
+        ),
+    ] = None,
     out: Out = Path(),
     fit: FitName = None,
     checkpoint: Checkpoint = None,
@@ -130,6 +138,7 @@ def importance(
             group=group,
             interactions=interactions,
             budget=budget,
+            cache=cache,
             out=out,
             fit=fit,
             as_json=as_json,

@@ -55,6 +55,7 @@ class Order:
     group: float | None
     interactions: bool
     budget: str | None
+    cache: Path | None
     out: Path
     fit: str | None
     as_json: bool
@@ -115,6 +116,7 @@ def _check(order: Order) -> None:
             ("--group", order.group),
             ("--budget", order.budget),
             ("--interactions", order.interactions or None),
+            ("--cache", order.cache),
             ("--by", order.by if order.by != "ablation" else None),
         )
         if given is not None
@@ -145,6 +147,7 @@ def _measured(order: Order, model: Model, progress: Any) -> Importance:
         of=order.of,
         target=_target(model, order.target),
         fit=chosen_fit(order.fit),
+        cache=order.cache,
         seed=order.seed,
         device=order.device,
         progress=progress,

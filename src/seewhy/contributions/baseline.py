@@ -62,9 +62,20 @@ def baselines(session: Session, data: Dataset, layers: Iterable[str]) -> dict[st
 
 def even_part(data: Dataset, most: int) -> Dataset:
     """Return the data, or so many pictures at even distances in its order: folders are sorted, so that classes keep their shares."""
-    if len(data) <= most:
-        return data
-    return data.part([place * len(data) // most for place in range(most)])
+    return data if len(data) <= most else data.part(even_places(len(data), most))
+
+
+def even_places(count: int, most: int) -> list[int]:
+    """Return the numbers of so many of `count` things at even distances; of all where there are no more."""
+    return [place * count // most for place in range(most)] if count > most else list(range(count))
+
+
+def baseline_of(layer: str, raw: Float[Tensor, "n ..."], grid: Grid | None) -> Baseline:
+    """Return the same of a layer whose output for some pictures is known, in its own layout."""
+    total = _Sum(layer)
+    for rows in torch.split(raw, _ROWS):
+        total.add(rows, grid, len(rows))
+    return total.baseline()
 
 
 def channel_axis(shape: Sequence[int], grid: Grid | None, name: str) -> int:

@@ -11,6 +11,7 @@ from seewhy.contributions.effects import Effects
 from seewhy.contributions.estimate import counts_together, estimates, ranking, weights, within_errors
 from seewhy.contributions.grouping import grouped
 from seewhy.contributions.interactions import MOST, interactions
+from seewhy.contributions.known import Known, KnownStudy
 from seewhy.contributions.measuring import Measured, Plan, measured
 from seewhy.contributions.study import Study
 from seewhy.contributions.table import Check, Estimate, Importance
@@ -28,6 +29,7 @@ def importance_of(
     target: Target | None = None,
     plan: Plan = Plan(),  # noqa: B008 (a frozen value)
     *,
+    known: Known | None = None,
     progress: Progress | None = None,
 ) -> Importance:
     """Measure what each unit does in each picture, average, rank, and check the ranking.
@@ -39,6 +41,7 @@ def importance_of(
         target: what is asked of the network's answer, bound on each picture as it is; None is the class that the label names, or the predicted
             one where that is not known.
         plan: how.
+        known: what the layer of the units gives for the pictures, where that is known: then no picture is read, and only what follows it runs.
         progress: is told what is done, for how many pictures, of how many.
 
     Returns:
@@ -50,7 +53,12 @@ def importance_of(
         ConfigError, TargetError: settings or a target that do not fit.
     """
     rows = plan.rows if plan.seconds is None else 1  # the time may be over after any picture
-    study = Study(session, data, units.learned(session, data, plan.seed), target, rows, progress)
+    learned = units.learned(session, data, plan.seed)
+    study = (
+        Study(session, data, learned, target, rows, progress)
+        if known is None
+        else KnownStudy(session, data, learned, target, rows, progress, known)
+    )
     made = measured(study, plan)
     if plan.group is not None:
         study = replace(study, units=grouped(study.units, made.found, plan.group))
