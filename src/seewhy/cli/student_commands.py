@@ -65,7 +65,11 @@ def distill(
     seed: Seed = 0,
     device: Device = None,
 ) -> None:
-    """Fit readable models to a network, and say how nearly they say what it says."""
+    """Fit readable models to a network, and say how nearly they say what it says.
+
+    Writes FOLDER.KIND.student.html (the page to read), .json (for `seewhy predict`) and .txt for each kind of model; of several also
+    FOLDER.students.html, .csv and .json, which compare them.
+    """
     from seewhy.cli.distilling import Order, run
 
     run(
@@ -87,6 +91,46 @@ def distill(
             as_json=as_json,
             force=force,
             seed=seed,
+            device=device,
+        )
+    )
+
+
+def predict(
+    student: Annotated[
+        Path, typer.Argument(metavar="STUDENT", help="A .json file that `seewhy distill` wrote.", show_default=False)
+    ],
+    photos: Photos,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="The network that the student was made for; the one that it names by default, unless that is code.",
+            show_default=False,
+        ),
+    ] = None,
+    checkpoint: Checkpoint = None,
+    out: Out = Path(),
+    as_json: AsJson = False,
+    force: Force = False,
+    device: Device = None,
+) -> None:
+    """Show what a student says of photos, and why, beside the network's heatmap; where the two disagree is said first.
+
+    Writes for each photo NAME.KIND.why.html (the page to read), .png and .json.
+    """
+    from seewhy.cli.predicting import Order, run
+
+    run(
+        Order(
+            student=student,
+            photos=photos,
+            model=model,
+            checkpoint=checkpoint,
+            out=out,
+            as_json=as_json,
+            force=force,
             device=device,
         )
     )
@@ -166,5 +210,5 @@ def local(
     )
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (distill, local)
+COMMANDS: tuple[Callable[..., None], ...] = (distill, predict, local)
 """In the order in which `seewhy --help` lists them."""

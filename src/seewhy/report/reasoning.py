@@ -110,7 +110,7 @@ class Reasoning:
         for case in self.cases:
             made += ["", f"{'Why' if case.answer == self.answer else 'And why not'} {case.answer}? {self.sentence}"]
             made += [f"  {_signed(case.start)}  start, the same for every photo"] if case.start is not None else []
-            made += [f"  {_signed(one.adds)}  {one.name}{f': {one.note}' if one.note else ''}" for one in case.reasons]
+            made += [f"  {_begun(one, number)}  {_told(one)}" for number, one in enumerate(case.reasons, 1)]
             made += [f"  {_signed(case.score)}  in all"] if case.start is not None else []
         return made
 
@@ -223,8 +223,16 @@ def _alike(student: Student, model: Prototypes, x: Float[Tensor, "1 m"], place: 
     return tuple(made)
 
 
-def _signed(value: float | None) -> str:
-    return " " * 7 if value is None else f"{value:+7.2f}"
+def _begun(one: Reason, number: int) -> str:
+    return f"{number:>3}." if one.adds is None else _signed(one.adds)
+
+
+def _told(one: Reason) -> str:
+    return f"{one.name}: {one.note}" if one.note else one.name
+
+
+def _signed(value: float) -> str:
+    return f"{value:+7.2f}"
 
 
 SENTENCES = {
