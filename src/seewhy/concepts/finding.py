@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from jaxtyping import Float
@@ -69,6 +69,8 @@ class Wishes:
             raise ConfigError(
                 f"names is 'classes', None, a list of texts or a function of pictures, got {self.names!r}"
             )
+        if self.by not in get_args(Rule):
+            raise ConfigError(f"concepts are weighed by {', '.join(map(repr, get_args(Rule)))}, got {self.by!r}")
         if self.top < 1:
             raise ConfigError(f"a concept is shown in at least 1 picture, got {self.top}")
 

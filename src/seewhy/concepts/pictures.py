@@ -133,6 +133,12 @@ class ConceptPictures:
         Raises:
             DataError: the file is gone.
         """
+        if row not in self._last:
+            self._last.clear()
+            self._last[row] = self._read(row)
+        return self._last[row].copy()
+
+    def _read(self, row: int) -> Image.Image:
         data = self.features.data
         if data.paths is None:
             return ready_picture((data.ready or ())[row], self.view)
@@ -148,6 +154,19 @@ class ConceptPictures:
             return picture
         weight = DIM + (1 - DIM) * light[..., None]
         return Image.fromarray((np.asarray(picture) * weight).round().astype(np.uint8))
+
+    def veil(self, row: int, concept: int, side: int = 32) -> Image.Image | None:
+        """Return the dark as a picture of its own, to be laid over `plain`: black, transparent where the concept lights up; None where the layer has no places."""
+        light = self.light(row, concept, side)
+        if light is None:
+            return None
+        pixels = np.zeros((side, side, 4), np.uint8)
+        pixels[..., 3] = (255 * (1 - DIM) * (1 - light)).round()
+        return Image.fromarray(pixels)
+
+    def plain(self, row: int, side: int = 96) -> Image.Image:
+        """Return the picture as the network sees it, in a square of this side."""
+        return enlarged(self.picture(row), (side, side))
 
     def light(self, row: int, concept: int, side: int) -> Float[np.ndarray, "side side"] | None:
         """Return where a concept lights a picture up, from 0 to 1 (half of its peak there, or more); None where the layer has no places."""
@@ -182,6 +201,11 @@ class ConceptPictures:
         left, top, right, bottom = (share * length for share, length in zip(box, picture.size * 2, strict=True))
         cut = picture.crop((int(left), int(top), max(int(left) + 1, round(right)), max(int(top) + 1, round(bottom))))
         return cut if side is None else enlarged(cut, (side, side))
+
+    @cached_property
+    def _last(self) -> dict[int, Image.Image]:
+        """The picture that was read last: a crop, the whole and the mark of one are often wanted one after the other."""
+        return {}
 
     @cached_property
     def _marks(self) -> dict[int, bytes]:

@@ -8,7 +8,7 @@ from seewhy.concepts.discovered import Concept, Concepts
 from seewhy.concepts.pictures import Lit
 from seewhy.contributions.table import Estimate
 from seewhy.render.bar import figures, percent
-from seewhy.render.encode import data_uri, webp_bytes
+from seewhy.render.encode import data_uri, png_bytes, webp_bytes
 from seewhy.report import concepts_words as words
 from seewhy.report.axis import Axis, axis
 from seewhy.report.sheet import kept, sheet
@@ -111,10 +111,12 @@ def _signed_bar(one: Concept, value: Estimate) -> tuple[str, float]:
 
 def _picture(found: Concepts, one: Concept, lit: Lit, side: int, quality: int) -> dict[str, Any]:
     pictures = found.pictures
+    veil = pictures.veil(lit.picture, one.number)
     crop = _uri(pictures.crop(lit.picture, one.number, side), quality) if pictures.local else ""
     return {
         "crop": crop,
-        "whole": _uri(pictures.shown(lit.picture, one.number, side * 2 // 3 if crop else side), quality),
+        "whole": _uri(pictures.plain(lit.picture, side * 2 // 3 if crop else side), quality),
+        "veil": "" if veil is None else data_uri(png_bytes(veil), "image/png"),
         "name": lit.name,
         "short": words.caption(found, lit),
         "strength": kept(percent(max(0.0, lit.value / one.top[0].value))) if one.top[0].value > 0 else "",

@@ -194,9 +194,10 @@ def reading(found: Concepts) -> list[tuple[str, str]]:
     }[found.by]
     patches = (
         "Above, the part of a picture that the layer sees where the concept is strongest; below, the whole picture, dark where the concept is "
-        "less than half as strong."
+        "less than half as strong (point at a picture to see all of it)."
         if found.pictures.local
-        else "Pictures are shown as the network sees them, dark where the concept is less than half as strong as at its peak there."
+        else "Pictures are shown as the network sees them, dark where the concept is less than half as strong as at its peak there "
+        "(point at a picture to see all of it)."
     )
     return [
         (
