@@ -1,7 +1,7 @@
 """A score split into what each concept adds to it, place by place."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -15,11 +15,11 @@ from seewhy.engine.head import ROWS, Head
 from seewhy.errors import ConfigError, TargetError
 from seewhy.ops.quadrature import gauss_legendre
 
-NODES = (1, 4, 16, 64)
-"""Places on the way from nothing to the activation; more are taken while the terms miss the score."""
+NODES = (4, 16, 64)
+"""Places on the way from nothing to the activation, where one is not enough; more are taken while the terms miss the score."""
 EXACT = {torch.float64: 1e-9, torch.float32: 1e-5}
 """What the terms may miss of the size of all of them and still count as exact."""
-CLOSE = 1e-3
+CLOSE = 5e-3
 """What they may miss before more places are taken."""
 
 
@@ -94,8 +94,8 @@ def contributions(
 
     which is linear in A, so each concept k gets u_k (g . D_k) at each place, the offset g . o, and the rest g . rest. Codes u are the dictionary's own;
     those of concept vectors, which are no reconstruction, are found together by least squares. Where what follows the layer is
-    affine on the way, g is the same everywhere on it and one place is exact: that is tried (gradients near both ends agree, and the terms add up), not
-    assumed. Else the places are Gauss-Legendre nodes, more while the terms miss more than a thousandth.
+    affine on the way, g is the same everywhere on it and one place is exact: that is tried (gradients in the middle and at the end agree, and the terms add
+    up), not assumed. Else the places are Gauss-Legendre nodes, more while the terms miss more than half a percent of their size.
 
     Args:
         head: what follows the layer.
@@ -121,69 +121,74 @@ def contributions(
         raise ConfigError(
             f"the dictionary is for {dictionary.atoms.shape[1]} channels, and layer {head.layer!r} has {activation.shape[1]}"
         )
-    count = len(raw)
-    parts = [slice(start, min(start + ROWS, count)) for start in range(0, count, ROWS)]
-    bounds = [target.part(rows, count).bind(Reading(outputs[rows]), labels) for rows in parts]
-    ways = [_Way(head, raw[rows], activation[rows], bound) for rows, bound in zip(parts, bounds, strict=True)]
-    affine = all(way.affine() for way in ways)
-    steps = 1 if affine else _enough(ways)
-    slopes = torch.cat([way.slope(steps) for way in ways])
-    return _split(ways, activation, slopes, dictionary, steps, affine=affine)
+
+    def way(rows: slice, *, fine: bool = False) -> _Way:
+        bound = target.part(rows, len(raw)).bind(Reading(outputs[rows]), labels)
+        found = _Way.of(head, raw[rows], activation[rows], bound)
+        return found.refined(head, raw[rows], bound) if fine else found
+
+    together = [way(slice(start, min(start + ROWS, len(raw)))) for start in range(0, len(raw), ROWS)]
+    if all(one.affine() for one in together):
+        return _split(together, dictionary, affine=True)
+    return _split([way(slice(row, row + 1), fine=True) for row in range(len(raw))], dictionary, affine=False)
 
 
+@dataclass(frozen=True, eq=False)
 class _Way:
-    """The straight way from nothing to the activations of some pictures, and the gradient on it."""
+    """The straight way from nothing to the activations of some pictures.
 
-    def __init__(self, head: Head, raw: Tensor, activation: Tensor, bound: BoundTarget) -> None:
-        self._head, self._raw, self.activation, self._bound = head, raw, activation, bound
-        self.score, self._end = self._at(1.0)
-        self.baseline, self._begin = self._at(0.0)
-        self._known: dict[int, Tensor] = {}
+    Attributes:
+        activation: at its end.
+        score, baseline: at its end and at its beginning.
+        slope: the mean gradient on it, from so many `steps`.
+        end: the gradient at its end.
+    """
 
-    def _at(self, place: float) -> tuple[Float[Tensor, " n"], Float[Tensor, "n c *spatial"]]:
-        raw = self._head.raw_with(self._raw, place * self.activation)
-        return self._head.slopes(raw, self._bound)
+    activation: Float[Tensor, "n c *spatial"]
+    score: Float[Tensor, " n"]
+    baseline: Float[Tensor, " n"]
+    slope: Float[Tensor, "n c *spatial"]
+    end: Float[Tensor, "n c *spatial"]
+    steps: int = 1
+
+    @classmethod
+    def of(cls, head: Head, raw: Tensor, activation: Tensor, bound: BoundTarget) -> "_Way":
+        """Return the way with the gradient in its middle."""
+        score, end = head.slopes(raw, bound)
+        baseline, _ = head.slopes(head.raw_with(raw, 0.0 * activation), bound)
+        _, middle = head.slopes(head.raw_with(raw, 0.5 * activation), bound)
+        return cls(activation.to(score), score, baseline, middle, end)
 
     def affine(self) -> bool:
-        """Say whether the gradient is the same in the middle and at the end, and one place leaves nothing over."""
-        middle = self.slope(1)
-        tolerance = EXACT.get(self.activation.dtype, EXACT[torch.float32])
-        same = torch.allclose(middle, self._end, rtol=1e-4, atol=1e-4 * float(self._end.abs().max()))
-        return same and bool((self.missed(1) <= tolerance).all())
+        """Say whether the gradient is the same in the middle and at the end, and leaves nothing over."""
+        tolerance = EXACT.get(self.score.dtype, EXACT[torch.float32])
+        same = torch.allclose(self.slope, self.end, rtol=1e-4, atol=1e-4 * float(self.end.abs().max()))
+        return same and bool((self.missed() <= tolerance).all())
 
-    def slope(self, steps: int) -> Float[Tensor, "n c *spatial"]:
-        """Return the mean gradient on the way, from so many places."""
-        if steps not in self._known:
-            nodes, weights = gauss_legendre(steps)
-            parts = (weight * self._at(node)[1] for node, weight in zip(nodes, weights, strict=True))
-            self._known[steps] = sum(parts, torch.zeros_like(self._end))
-        return self._known[steps]
-
-    def missed(self, steps: int) -> Float[Tensor, " n"]:
+    def missed(self) -> Float[Tensor, " n"]:
         """Return what the terms miss of the score, in shares of the size of all of them."""
-        terms = (self.slope(steps) * self.activation.to(self.score)).flatten(1)
+        terms = (self.slope * self.activation).flatten(1)
         size = terms.abs().sum(dim=1) + self.score.abs() + self.baseline.abs()
         return (self.score - self.baseline - terms.sum(dim=1)).abs() / size.clamp_min(1e-30)
 
+    def refined(self, head: Head, raw: Tensor, bound: BoundTarget) -> "_Way":
+        """Return the way of one picture with so many places that the terms miss little, or with the most that are taken."""
+        way = self
+        for steps in NODES:
+            nodes, weights = (torch.tensor(values).to(self.activation) for values in gauss_legendre(steps))
+            axes = [-1] + [1] * (self.activation.dim() - 1)
+            between = nodes.view(axes) * self.activation
+            rows = head.raw_with(raw.expand(steps, *raw.shape[1:]), between.to(raw))
+            _, slopes = head.slopes(rows, bound.each(steps))
+            way = replace(self, slope=(weights.view(axes) * slopes).sum(dim=0, keepdim=True), steps=steps)
+            if bool((way.missed() <= CLOSE).all()):
+                break
+        return way
 
-def _enough(ways: Sequence[_Way]) -> int:
-    """Return so many places that the terms miss little, or the most that are taken."""
-    for steps in NODES[1:]:
-        if all(bool((way.missed(steps) <= CLOSE).all()) for way in ways):
-            return steps
-    return NODES[-1]
 
-
-def _split(
-    ways: Sequence[_Way],
-    activation: Float[Tensor, "n c *spatial"],
-    slopes: Float[Tensor, "n c *spatial"],
-    dictionary: Dictionary,
-    steps: int,
-    *,
-    affine: bool,
-) -> Contributions:
-    grades = _rows(slopes)
+def _split(ways: Sequence[_Way], dictionary: Dictionary, *, affine: bool) -> Contributions:
+    activation = torch.cat([way.activation for way in ways])
+    grades = _rows(torch.cat([way.slope for way in ways]))
     rows = _rows(activation).to(grades)
     atoms, offset = dictionary.atoms.to(rows), dictionary.offset.to(rows)
     codes = _codes(dictionary, rows)
@@ -196,7 +201,7 @@ def _split(
         offset_map=(grades @ offset).view(shape),
         rest_map=(grades * rest).sum(dim=1).view(shape),
         codes=_placed(codes, shape),
-        steps=steps,
+        steps=max(way.steps for way in ways),
         affine=affine,
     )
 
