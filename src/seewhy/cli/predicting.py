@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ class Job:
         order, student = self.order, self.student
         paths = {end: self.folder / f"{stem}.{student.kind}.why.{end}" for end in ENDINGS}
         refuse_existing(paths.values(), force=order.force)
-        given = student.features(photo, self.session)
+        given = student.features(photo)
         explanation = self.session.explain(photo, methods=DEFAULT_METHOD, fit=student.fit)
         view = reasoning_view(student, given, self.session, explanation)
         numbers = reasoning_numbers(view.reasoning)
@@ -83,7 +83,7 @@ def _settled(order: Order) -> Job:
     name, checkpoint = _model(order, student)
     session = Session(load_model(name, checkpoint), device=order.device)
     student.check_network(session.model)
-    return Job(order, student, session, prepare(order.out))
+    return Job(order, replace(student, session=session), session, prepare(order.out))
 
 
 def _model(order: Order, student: Student) -> tuple[str, Path | None]:
