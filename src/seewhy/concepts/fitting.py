@@ -15,8 +15,11 @@ from seewhy.errors import ConfigError, DataError
 ROWS = 20_000
 """Activations that a dictionary is fitted on; of more, so many are drawn."""
 AUTO_KIND = "auto"
-FOR_SIGNED = "pca"
-"""What "auto" takes where activations have both signs."""
+FOR_SIGNED = "sae"
+"""What "auto" takes where activations have both signs: its codes are never negative, so that a concept is present or not and has no contrary. Measured with
+16 and 32 concepts: PCA keeps more of the activations (R² .79 against .69, .33 against .27) and of the answers (.99 against .96), but linear students of 3
+concepts for each class are more faithful on the autoencoder's (.92 against .89), and in halves of few pictures these come out again more surely (cosine .34
+against .20). NMF with codes alone not negative keeps no more, takes half a minute, and does not come out again (.41)."""
 
 
 def fit_dictionary(
@@ -26,7 +29,8 @@ def fit_dictionary(
 
     Args:
         features: of the pictures.
-        kind: "nmf", "pca", "kmeans", "sae", or "auto": NMF where no activation is negative, else PCA.
+        kind: "nmf", "pca", "kmeans", "sae", or "auto": NMF where no activation is negative, else the sparse autoencoder; see `FOR_SIGNED` for what
+            that was chosen by.
         count: how many concepts.
         seed: of the draw of activations and of the start.
         source: where the activations come from: `Positions()` of the layer, which are there already; or `Crops(session)` of the pictures, in CRAFT's
@@ -64,7 +68,7 @@ def fit_dictionary(
 
 
 def settled(kind: str, rows: Float[Tensor, "m c"]) -> str:
-    """Return the kind that is meant: "auto" is NMF where no activation is negative, else PCA."""
+    """Return the kind that is meant: "auto" is NMF where no activation is negative, else `FOR_SIGNED`."""
     if kind != AUTO_KIND:
         return kind
     return FOR_SIGNED if bool((rows < 0).any()) else "nmf"
@@ -74,7 +78,11 @@ def reason(asked: str, key: str) -> str:
     """Return why a dictionary is of its kind, in words."""
     if asked != AUTO_KIND:
         return "as asked"
-    return "no activation is negative" if key == "nmf" else "some activations are negative"
+    return (
+        "no activation is negative"
+        if key == "nmf"
+        else "some activations are negative, and codes that never are can be shown"
+    )
 
 
 def _check_count(features: Features, count: int) -> None:

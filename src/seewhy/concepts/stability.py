@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from seewhy.concepts.assignment import matching
 from seewhy.concepts.dictionary import Dictionary
 from seewhy.concepts.fitting import ROWS
-from seewhy.concepts.assignment import matching
 from seewhy.concepts.rows import POSITIONS, Source
 from seewhy.data.features import Features
 from seewhy.errors import DataError
