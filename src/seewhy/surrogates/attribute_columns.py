@@ -149,7 +149,7 @@ class AttributeColumns(Basis):
         without = [*joined.missing, *joined.ambiguous]
         if without:
             raise DataError(
-                f"{self.table.name}: {len(without)} pictures have no row, or several that differ, such as {without[0]}"
+                f"{self.table.name}: {len(without)} of {len(features)} pictures have no row, or several that differ, such as {without[0]}"
             )
         known = {column.name: column for column in joined.columns}
         lacking = [column.name for column in self.columns if column.name not in known]
