@@ -22,6 +22,8 @@ from seewhy.errors import ConfigError, LayerError
 K = TypeVar("K", bound="KnownChannels")
 FILLS = ("auto", "mean", "zero")
 """What may stand in the place of a channel: nothing for which a picture has to be looked at again."""
+AT_ONCE = 64
+"""Pictures at a time, where not one at a time: no picture is in memory, only what the layer gave for it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +97,8 @@ class KnownStudy(Study):
     def asked(self, what: str, places: Sequence[int], rows: int | None = None) -> Iterator[Questions]:
         """Yield questions about pictures, a batch at a time."""
         done = 0
-        for some in torch.split(torch.as_tensor(places, dtype=torch.long), rows or self.rows):
+        several = self.rows if self.rows == 1 else AT_ONCE
+        for some in torch.split(torch.as_tensor(places, dtype=torch.long), rows or several):
             yield self._known(some.tolist())
             done += len(some)
             if self.progress is not None and len(self.data) > 1:
