@@ -89,7 +89,7 @@ def _over(photo: Image.Image, explanation: Explanation) -> Image.Image:
     """Return the network's heatmap over the photo as the network sees it."""
     values = explanation.heatmap[0].detach().float().cpu().numpy()
     limit = float(np.abs(values).max())
-    return scene(photo, values, (SIDE, SIDE), signed=explanation.signed, limit=limit, outline=None)
+    return scene(photo, values, (SIDE, SIDE), signed=explanation.method.signed, limit=limit, outline=None)
 
 
 def _field(student: Student, features: Features, case: Case) -> Float[np.ndarray, "h w"] | None:
