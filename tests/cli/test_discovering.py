@@ -109,6 +109,7 @@ def test_a_broken_picture_is_left_out_and_said(small, folder, tmp_path, capsys):
     assert (tmp_path / "photos.act.concepts.html").exists()
 
 
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -120,7 +121,7 @@ def test_a_broken_picture_is_left_out_and_said(small, folder, tmp_path, capsys):
         (("--dictionary", "missing.safetensors"), "no such file"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(small, folder, tmp_path, capsys, arguments, said):
+def test_what_cannot_be_is_refused_in_one_line(folder, tmp_path, capsys, arguments, said):
     settings = () if arguments[0] in ("--layer", "--dictionary") else LAYER
     code, _, stderr = run(capsys, folder, *settings, *arguments, "-o", tmp_path / "out")
     assert code == 2
