@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from sklearn.tree import DecisionTreeClassifier
 
 from seewhy.surrogates.lesson import Lesson
 from seewhy.surrogates.presence import Presence
@@ -61,9 +62,8 @@ def test_growing_is_stopping_early(rules):
     classes = (x @ torch.randn(6, 5, generator=torch.Generator().manual_seed(2))).argmax(1)
     presence = Presence.of(x, torch.eye(5)[classes])
     whole = _grown(presence.of_pictures(x), classes, 5, 0)
-    sklearn = pytest.importorskip("sklearn.tree")
     for leaves in (2, 5, 9, 14):
-        peer = sklearn.DecisionTreeClassifier(max_leaf_nodes=leaves, min_samples_leaf=LEAST, random_state=0)
+        peer = DecisionTreeClassifier(max_leaf_nodes=leaves, min_samples_leaf=LEAST, random_state=0)
         peer.fit(presence.of_pictures(x).float().numpy(), classes.numpy())
         mine = whole.cut(leaves).named(presence).scores(x).argmax(dim=1)
         assert (mine.numpy() == peer.predict(presence.of_pictures(x).float().numpy())).all()
@@ -132,20 +132,33 @@ def test_text_says_every_question_and_every_answer():
     )
 
 
-def test_thresholds_are_those_of_a_stump_of_scikit_learn():
-    sklearn = pytest.importorskip("sklearn.tree")
+def test_thresholds_are_those_of_a_tree_of_three_leaves_of_scikit_learn():
     x = torch.randint(0, 6, (300, 4), generator=torch.Generator().manual_seed(5)).float()
     x[:, 2:] += torch.rand(300, 2, generator=torch.Generator().manual_seed(6))
     classes = ((x[:, 0] > 2).long() + (x[:, 1] > 3).long() * 2 + (x[:, 2] > 4.4)) % 3
     presence = Presence.of(x, torch.eye(3)[classes])
     for number in range(4):
-        peer = sklearn.DecisionTreeClassifier(max_leaf_nodes=2).fit(x[:, [number]].numpy(), classes.numpy()).tree_
-        assert float(presence.threshold[number]) == pytest.approx(peer.threshold[0])
-        if number > 1:
-            continue  # the gain is that of a coarser grid where there are many values
-        sides = peer.n_node_samples[1:] / 300
-        gain = (peer.impurity[0] - (sides * peer.impurity[1:]).sum()) / peer.impurity[0]
-        assert float(presence.gain[number]) == pytest.approx(gain, abs=1e-5)
+        peer = DecisionTreeClassifier(max_leaf_nodes=3).fit(x[:, [number]].numpy(), classes.numpy()).tree_
+        wanted = sorted(peer.threshold[peer.children_left >= 0])
+        assert presence.thresholds[number].tolist() == pytest.approx(wanted)
+
+
+def test_the_gain_is_the_share_of_the_impurity_that_a_division_takes_away():
+    x = torch.tensor([[0.0]] * 60 + [[1.0]] * 40)
+    classes = torch.tensor([0] * 50 + [1] * 10 + [0] * 10 + [1] * 30)
+    presence = Presence.of(x, torch.eye(2)[classes])
+    # Gini before 0.48; after, 60 pictures with 2 * 50/60 * 10/60 and 40 with 2 * 10/40 * 30/40.
+    assert float(presence.gain[0]) == pytest.approx((0.48 - 0.6 * 10 / 36 - 0.4 * 0.375) / 0.48)
+    assert presence.thresholds[0].tolist() == [0.5, float("inf")]
+
+
+def test_above_the_higher_of_two_thresholds_a_concept_is_strong():
+    x = torch.tensor([[0.0], [1.0], [2.0]]).repeat(20, 1)
+    *_, tree = Tree.path(taught(x, torch.tensor([0, 1, 2]).repeat(20)))
+    assert sorted(tree.threshold[tree.inner].tolist()) == [0.5, 1.5]
+    assert tree.text(("fur",), ("car", "cat", "dog")).count("fur") == 4
+    assert "fur strong (above 1.5): dog (20 of 20)" in tree.text(("fur",), ("car", "cat", "dog"))
+    assert "fur absent (at most 0.5): car (20 of 20)" in tree.text(("fur",), ("car", "cat", "dog"))
 
 
 def test_the_gate_lets_planted_numbers_pass_and_few_random_ones():
@@ -155,7 +168,7 @@ def test_the_gate_lets_planted_numbers_pass_and_few_random_ones():
         classes = torch.randint(0, 4, (300,), generator=generator)
         x = torch.rand(300, 11, generator=generator)
         x[:, 0] += 2.0 * (classes == 1)
-        kept = Presence.of(x, torch.eye(4)[classes], seed).kept.tolist()
+        kept = set(Presence.of(x, torch.eye(4)[classes], seed).number.tolist())
         assert 0 in kept
         passed += len(kept) - 1
     # The bar is the best of 3 shuffles of 11 numbers: any of 10 random ones passes it with a chance of about 1 in 4 a seed.

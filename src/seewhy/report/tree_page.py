@@ -55,6 +55,7 @@ def tree_block(student: Student, model: Branching, material: Material, network: 
     content = {
         "map": tree_map(model, flow, [sheet.short(node) for node in range(len(model.children))]),
         "thumbs": {node: sheet.thumb(node) for node in range(len(model.children))},
+        "ways": {node: sheet.ways(node) for node in model.inner.tolist()},
         "root": sheet.node(0),
         "followed": [sheet.follow(one) for one in followed],
         "noun": student.basis.noun,
@@ -88,7 +89,7 @@ class _Sheet:
             return self.student.learned[int(self.model.answer[node])]
         if isinstance(self.model, Hierarchy):
             return self.model.group(node, self.student.learned)
-        return self._concept(node)
+        return self._concept(node) if self.ways(node)[1] == "present" else f"{self._concept(node)} strong"
 
     def thumb(self, node: int) -> Shot | None:
         """Return the photo of a node on the map: of a question about a concept where that is strongest, of a leaf one on which the answer is right."""
@@ -115,6 +116,7 @@ class _Sheet:
             "leaf": False,
             "node": node,
             "title": self._question(node),
+            "concept": "" if isinstance(self.model, Hierarchy) else self._concept(node),
             "came": len(here),
             "classes": self._classes(here),
             "sides": sides,
@@ -217,7 +219,7 @@ class _Sheet:
                 self.model.group(child, self.student.learned) for child in self.model.children[node].tolist()
             )
             return f"{left} – or {right}?"
-        return f"Is {self._concept(node)} present?"
+        return f"Is {self._concept(node)} {self.ways(node)[1]}?"
 
     def _way(self, node: int, side: int) -> tuple[str, str]:
         if isinstance(self.model, Hierarchy):
@@ -226,21 +228,21 @@ class _Sheet:
                 "sum above 0",
             )[side]
         bar = figures(float(self.model.threshold[node])) if isinstance(self.model, Tree) else ""
-        return ("absent", "present")[side], (f"at most {bar}", f"above {bar}")[side]
+        return self.ways(node)[side], (f"at most {bar}", f"above {bar}")[side]
 
     def _what(self, node: int, side: int) -> str:
         if isinstance(self.model, Hierarchy):
             return "The clearest of those that go this way"
         concept = self._concept(node)
         return (
-            f"Typical ones, {concept} from just absent to weakest",
+            f"Typical ones, {concept} from just {self.ways(node)[0]} to weakest",
             f"Where {concept} is strongest, dark where it does not light up",
         )[side]
 
     def _classes(self, rows: Int[Tensor, " p"]) -> str:
-        """Return what the network says of pictures: "frog 40, deer 12 and 3 other classes"."""
+        """Return what the network says of pictures: "frog (40), deer (12) and 3 other classes"."""
         counts = Counter(self.flow.network[rows].tolist()).most_common()
-        named = ", ".join(f"{self._class(index)} {count}" for index, count in counts[:NAMED])
+        named = ", ".join(f"{self._class(index)} ({count})" for index, count in counts[:NAMED])
         more = len(counts) - NAMED
         return f"{named} and {more} other class{'es' if more > 1 else ''}" if more > 0 else named
 
@@ -301,6 +303,10 @@ class _Sheet:
 
     def _number(self, node: int) -> int:
         return int(self.model.feature[node]) if isinstance(self.model, Tree) else NONE
+
+    def ways(self, node: int) -> tuple[str, str]:
+        """Return how the two answers to a question are called."""
+        return self.model.ways(node) if isinstance(self.model, Tree) else SIDES
 
     def _concept(self, node: int) -> str:
         return self.student.basis.names[self._number(node)]

@@ -13,6 +13,7 @@ from seewhy.errors import ConfigError
 from seewhy.surrogates.branching import NONE, Branching, checked_children
 from seewhy.surrogates.lesson import Lesson
 from seewhy.surrogates.sparse_logistic import order_of, sparse_logistic, standard
+from seewhy.surrogates.words import listed
 
 SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20)
 """Non-zeros of a split that are fitted."""
@@ -127,8 +128,8 @@ class Hierarchy(Branching):
         return least[:, ends[self.member[ends].argsort()]]
 
     def group(self, node: int, classes: Sequence[str]) -> str:
-        """Return what the classes below a node are called: the user's name, or "cat, dog, deer"."""
-        return self.names.get(node) or ", ".join(classes[place] for place in self.classes_below(node))
+        """Return what the classes below a node are called: the user's name, or "cat, dog, deer"; of many the first ones and how many more."""
+        return self.names.get(node) or listed([classes[place] for place in self.classes_below(node)])
 
     def called(self, groups: Mapping[str, Collection[str]], classes: Sequence[str]) -> "Hierarchy":
         """Return the same hierarchy with names for groups.

@@ -1,4 +1,4 @@
-"""When a concept counts as present: one threshold for each, and a gate for those that say nothing."""
+"""When a concept counts as present, and as strong: two thresholds for each, and a gate for those that say nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,19 +17,24 @@ SHUFFLES = 3
 
 @dataclass(frozen=True, eq=False)
 class Presence:
-    """Thresholds above which concepts count as present, found on the pictures that a student is fitted on.
+    """Thresholds above which concepts count as present and as strong, found on the pictures that a student is fitted on.
+
+    The two divide the pictures as a tree of three leaves over this concept alone would: the first as well as can be, the second one of its sides.
 
     Attributes:
-        threshold: of each number that is read (m,), half-way between the two values that it divides.
+        thresholds: of each number that is read, the smaller first (m, 2), each half-way between the two values that it divides; infinite where there are not
+            so many values.
         gain: by how much the best division at equal shares of the pictures lowers the Gini impurity of the classes, as a share of it (m,).
         chance: the largest such gain of any number over several shuffles of the classes.
-        kept: those that gain more than this (k,), as places among the m.
+        number: which number each question is about (q,): those that gain more than by chance, with each of their thresholds.
+        threshold: of each question (q,).
     """
 
-    threshold: Float[Tensor, " m"]
+    thresholds: Float[Tensor, "m 2"]
     gain: Float[Tensor, " m"]
     chance: float
-    kept: Int[Tensor, " k"]
+    number: Int[Tensor, " q"]
+    threshold: Float[Tensor, " q"]
 
     @classmethod
     def of(cls, x: Float[Tensor, "n m"], targets: Float[Tensor, "n j"], seed: int = 0) -> "Presence":
@@ -50,13 +55,13 @@ class Presence:
         gains = torch.stack([_gains(x > ordered[place], [targets, *shuffled]) for place in places])
         gain = gains[:, 0].amax(dim=0)
         chance = float(gains[:, 1:].max())
-        threshold = torch.stack([_best(column, targets) for column in x.T])
-        kept = (gain > chance).nonzero()[:, 0]
-        return cls(threshold, gain, chance, kept)
+        thresholds = torch.stack([_two(column, targets) for column in x.T])
+        number, which = ((gain > chance)[:, None] & thresholds.isfinite()).nonzero(as_tuple=True)
+        return cls(thresholds, gain, chance, number, thresholds[number, which])
 
-    def of_pictures(self, x: Float[Tensor, "n m"]) -> Bool[Tensor, "n k"]:
-        """Return whether each concept that is kept is present in each picture."""
-        return x[:, self.kept] > self.threshold[self.kept]
+    def of_pictures(self, x: Float[Tensor, "n m"]) -> Bool[Tensor, "n q"]:
+        """Return the answer to each question about each picture."""
+        return x[:, self.number] > self.threshold
 
 
 def _gains(side: Bool[Tensor, "n m"], targets: Sequence[Float[Tensor, "n j"]]) -> Float[Tensor, "t m"]:
@@ -72,19 +77,40 @@ def _gains(side: Bool[Tensor, "n m"], targets: Sequence[Float[Tensor, "n j"]]) -
     return gains
 
 
-def _best(column: Float[Tensor, " n"], targets: Float[Tensor, "n j"]) -> Float[Tensor, ""]:
-    """Return the middle between the two neighbouring values whose division lowers the Gini impurity most; the value itself where all are equal."""
+def _two(column: Float[Tensor, " n"], targets: Float[Tensor, "n j"]) -> Float[Tensor, " 2"]:
+    """Return the two thresholds of a number, the smaller first; infinite where there are not so many values."""
     values, order = column.sort()
-    below = targets[order].double().cumsum(dim=0)
-    many = torch.arange(1, len(values) + 1)
-    purity = below.square().sum(dim=1) / many + (below[-1] - below).square().sum(dim=1) / (
-        len(values) - many
-    ).clamp_min(1)
-    purity[:-1][values[1:] == values[:-1]] = -1
-    purity[-1] = -1
-    place = int(purity.argmax())
-    if purity[place] < 0:
-        return values[-1]
-    low, high = values[place], values[place + 1]
+    below = torch.cat([targets.new_zeros(1, targets.shape[1]), targets[order]]).double().cumsum(dim=0)
+    first, _ = _best(values, below, 0, len(values))
+    if first is None:
+        return torch.full((2,), torch.inf)
+    sides = [_best(values, below, 0, first), _best(values, below, first, len(values))]
+    second, _ = max(sides, key=lambda side: side[1])
+    found = sorted(place for place in (first, second) if place is not None)
+    middles = [_middle(values[place - 1], values[place]) for place in found]
+    return torch.stack([*middles, torch.tensor(torch.inf)][:2])
+
+
+def _best(values: Float[Tensor, " n"], below: Float[Tensor, "n1 j"], start: int, end: int) -> tuple[int | None, float]:
+    """Return before which place to divide a stretch of sorted values so that the Gini impurity falls most, and by how much; None where all are equal.
+
+    Args:
+        values: sorted.
+        below: targets added up, those before each place.
+        start, end: of the stretch.
+    """
+    places = torch.arange(start + 1, end)
+    places = places[values[places] != values[places - 1]]
+    if not len(places):
+        return None, 0.0
+    left, right = below[places] - below[start], below[end] - below[places]
+    squares = left.square().sum(dim=1) / (places - start) + right.square().sum(dim=1) / (end - places)
+    gains = squares - (below[end] - below[start]).square().sum() / (end - start)
+    best = int(gains.argmax())
+    return int(places[best]), float(gains[best])
+
+
+def _middle(low: Float[Tensor, ""], high: Float[Tensor, ""]) -> Float[Tensor, ""]:
+    """Return the middle between two values, which is below the higher even where no number lies between them."""
     middle = low + (high - low) / 2
     return middle if middle < high else low

@@ -180,10 +180,8 @@ def _asked(student: Student, tree: Tree, x: Float[Tensor, " m"], node: int, chil
     name, value = student.basis.names[number], float(x[number])
     affirmed = child == int(tree.children[node, 1])
     read, edge = apart(value, bar)
-    if affirmed:
-        text = f"It went right because {name} is present: {read} > {edge}."
-    else:
-        text = f"It went left because {name} is absent: {read} {'<' if value < bar else '='} {edge}."
+    sign = ">" if affirmed else "<" if value < bar else "="
+    text = f"It went {SIDES[affirmed]} because {name} is {tree.ways(node)[affirmed]}: {read} {sign} {edge}."
     return Step(node, child, affirmed, value, bar, (Evidence(number, name, value),), text)
 
 

@@ -26,8 +26,8 @@ PRIOR = 0.5
 class Tree(Branching):
     """At each node a concept is present (above its threshold) or absent; a leaf answers with the class that most of its pictures have.
 
-    A concept has one threshold in the whole tree, so that "present" means the same at each node: that which divides the classes best when it is asked alone.
-    Concepts that never divide them better than chance does are not asked (`Presence`). The tree grows best split first (Gini), and is read at growing sizes;
+    A concept has at most two thresholds in the whole tree, so that "present" means the same at each node, and above the second "strong": those that divide the
+    classes best when it is asked alone. Concepts that never divide them better than chance does are not asked (`Presence`). The tree grows best split first (Gini), and is read at growing sizes;
     two leaves of one question with the same answer become one.
 
     Attributes:
@@ -117,11 +117,19 @@ class Tree(Branching):
 
     def text(self, names: Sequence[str], classes: Sequence[str]) -> str:
         """Return the questions as indented lines; a leaf says its class and how many of its pictures have it."""
-        questions = [
-            (f"{names[which]} absent (at most {bar:.3g})", f"{names[which]} present (above {bar:.3g})")
-            for which, bar in zip(self.feature.tolist(), self.threshold.tolist(), strict=True)
-        ]
+        questions = []
+        for node, (which, bar) in enumerate(zip(self.feature.tolist(), self.threshold.tolist(), strict=True)):
+            denied, affirmed = self.ways(node)
+            questions.append(
+                (f"{names[which]} {denied} (at most {bar:.3g})", f"{names[which]} {affirmed} (above {bar:.3g})")
+            )
         return self.outline(questions, [self.end(node, classes) for node in range(len(self.children))])
+
+    def ways(self, node: int) -> tuple[str, str]:
+        """Return how the two answers to the question of a node are called: "absent" and "present", or, above the higher of two thresholds of a concept, "strong"."""
+        same = self.feature == self.feature[node]
+        higher = bool((self.threshold[same] < self.threshold[node]).any())
+        return ("not strong", "strong") if higher else ("absent", "present")
 
     def end(self, node: int, classes: Sequence[str]) -> str:
         """Return what a leaf answers: "frog (41 of 48)"."""
@@ -177,8 +185,7 @@ class _Grown:
         column = torch.from_numpy(self.column).long()
         asked = column != NONE
         feature, threshold = column.clone(), torch.zeros(len(column))
-        feature[asked] = presence.kept[column[asked]]
-        threshold[asked] = presence.threshold[feature[asked]]
+        feature[asked], threshold[asked] = presence.number[column[asked]], presence.threshold[column[asked]]
         children = torch.from_numpy(np.stack([self.left, self.right], axis=1)).long()
         return Tree(feature, threshold, children, torch.from_numpy(self.counts).float())
 
