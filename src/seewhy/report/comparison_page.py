@@ -9,7 +9,7 @@ from seewhy.report.axis import Axis, axis
 from seewhy.report.sheet import kept, sheet
 from seewhy.report.student_comparison import Compared, compared, comparison_numbers
 from seewhy.surrogates.student import Student
-from seewhy.surrogates.words import listed, points, share, span
+from seewhy.surrogates.words import listed, points, share, span, the
 
 
 def comparison_page(
@@ -61,13 +61,13 @@ def lines(rows: list[Compared]) -> list[str]:
     """Return what the comparison says, in sentences."""
     network, best = rows[0], rows[1]
     made = [
-        f"The most faithful, {best.title}, says what the network says on {share(best.fidelity.value)} of the pictures ({best.size})."
+        f"The most faithful is {the(best.title)}: on {share(best.fidelity.value)} of the pictures it says what the network says ({best.size})."
     ]
     if network.accuracy is not None and best.accuracy is not None:
         right = max(rows[1:], key=lambda row: row.accuracy.value if row.accuracy else 0.0)
         if right.accuracy is not None:
             made.append(
-                f"The network is right on {share(network.accuracy.value)}; of the readable models {right.title} is right most often, on {share(right.accuracy.value)}."
+                f"The network is right on {share(network.accuracy.value)}; of the readable models, most often right: {the(right.title)}, on {share(right.accuracy.value)}."
             )
     losing = [row.title for row in rows[1:] if row.gap is not None and row.gap.low <= 0]
     if losing:

@@ -16,6 +16,7 @@ from seewhy.report.reasoning import Case, Reasoning
 from seewhy.report.reasoning_view import MOST_SHOWN, ReasoningView, Shown
 from seewhy.report.sheet import kept, sheet
 from seewhy.surrogates.student import Student
+from seewhy.surrogates.words import the
 
 CREED = "The student's reasons are the student's: they are the network's only as far as its fidelity goes."
 WIDTH = 940
@@ -30,7 +31,7 @@ def reasoning_page(
     scale = axis([0.0, *ends], from_zero=False)
     return sheet(
         "reasoning",
-        title=f"{found.photo.rpartition('/')[2]}: {found.answer}, says {_the(found.title)}",
+        title=f"{found.photo.rpartition('/')[2]}: {found.answer}, says {the(found.title)}",
         subtitles=(student.lines()[0],),
         content={
             "found": found,
@@ -95,10 +96,6 @@ def _pictures(view: ReasoningView) -> list[dict[str, str]]:
 
 def _uri(picture: Image.Image, quality: int) -> str:
     return data_uri(webp_bytes(picture, quality), "image/webp")
-
-
-def _the(title: str) -> str:
-    return title if title == "prototypes" else f"the {title}"
 
 
 def _values(case: Case) -> list[float]:

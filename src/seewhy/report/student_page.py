@@ -8,12 +8,17 @@ from seewhy.contributions.plain import plain
 from seewhy.engine.model import Model
 from seewhy.report import student_words as words
 from seewhy.report.linear_page import linear_block
+from seewhy.report.prototypes_page import prototypes_block
 from seewhy.report.sheet import kept, sheet
 from seewhy.report.student_chart import frontier_chart
+from seewhy.report.sums_page import additive_block, rules_block
 from seewhy.report.tree_page import tree_block
+from seewhy.surrogates.additive import Additive
 from seewhy.surrogates.branching import Branching
 from seewhy.surrogates.distilling import Material
 from seewhy.surrogates.linear import Linear
+from seewhy.surrogates.prototypes import Prototypes
+from seewhy.surrogates.rules import Rules
 from seewhy.surrogates.student import Student
 from seewhy.surrogates.words import share
 
@@ -59,6 +64,13 @@ def _block(student: Student, material: Material | None, model: Model | None) -> 
         return "linear", linear_block(student, student.surrogate, material, model)
     if isinstance(student.surrogate, Branching) and material is not None and model is not None:
         return "tree", tree_block(student, student.surrogate, material, model)
+    if isinstance(student.surrogate, Additive):
+        return "sums", additive_block(student, student.surrogate, material, model)
+    if isinstance(student.surrogate, Rules):
+        return "sums", rules_block(student, student.surrogate, material, model)
+    if isinstance(student.surrogate, Prototypes) and material is not None and model is not None:
+        block = prototypes_block(student, student.surrogate, material, model)
+        return ("student", {}) if block is None else ("prototypes", block)
     return "student", {}
 
 

@@ -40,6 +40,12 @@ def cautions(student: Student) -> list[str]:
     """Return what must be read first."""
     outcome, told = student.verdict()
     made = [told] if outcome != "passes" else []
+    area = student.frontier.area
+    if outcome == "passes" and area.low <= 0:
+        made.append(
+            f"At other sizes random directions do as well: over all sizes the gap is {points(area.value)} "
+            f"(95 % interval {100 * area.low:+.1f} to {100 * area.high:+.1f})."
+        )
     made += shared_cautions(student)
     lost = [name for name, value in student.report.recall.items() if value < 0.5 and name in student.learned]
     if lost:

@@ -26,8 +26,14 @@ def heading(title: str, network: str, by: By) -> str:
 
 def article(noun: str) -> str:
     """Return a noun with "a" or "an" before it; nouns of many stand without."""
-    plural = noun.endswith("s") and not noun.endswith("ss")
+    first = noun.partition(" ")[0]
+    plural = first.endswith("s") and not first.endswith("ss")
     return noun if plural else f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
+
+
+def the(noun: str) -> str:
+    """Return a noun with "the" before it; nouns of many stand without."""
+    return noun if article(noun) == noun else f"the {noun}"
 
 
 def points(share: float) -> str:
