@@ -111,6 +111,7 @@ def test_of_many_pictures_some_are_drawn_in_order_and_the_same_each_time():
     assert SAMPLED < PICTURES
 
 
+@pytest.mark.door
 def test_an_unknown_rule_is_refused_with_those_that_there_are():
     session = session_of(WEIGHT)
     found = features_of(session, pictures(4, 3))
