@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+MOST = 256
+"""Concepts that are asked about at most, those that divide the classes best."""
 CANDIDATES = 31
 """Thresholds at equal shares of the pictures, at which the gate tries each concept."""
 ROWS = 4000
@@ -23,10 +25,10 @@ class Presence:
 
     Attributes:
         thresholds: of each number that is read, the smaller first (m, 2), each half-way between the two values that it divides; infinite where there are not
-            so many values.
+            so many values, and where it is not asked about.
         gain: by how much the best division at equal shares of the pictures lowers the Gini impurity of the classes, as a share of it (m,).
         chance: the largest such gain of any number over several shuffles of the classes.
-        number: which number each question is about (q,): those that gain more than by chance, with each of their thresholds.
+        number: which number each question is about (q,): those that gain more than by chance, each of their thresholds.
         threshold: of each question (q,).
     """
 
@@ -55,8 +57,12 @@ class Presence:
         gains = torch.stack([_gains(x > ordered[place], [targets, *shuffled]) for place in places])
         gain = gains[:, 0].amax(dim=0)
         chance = float(gains[:, 1:].max())
-        thresholds = torch.stack([_two(column, targets) for column in x.T])
-        number, which = ((gain > chance)[:, None] & thresholds.isfinite()).nonzero(as_tuple=True)
+        kept = gain.argsort(descending=True, stable=True)[:MOST]
+        kept = kept[gain[kept] > chance].sort().values
+        thresholds = torch.full((x.shape[1], 2), torch.inf)
+        for place in kept.tolist():
+            thresholds[place] = _two(x[:, place], targets)
+        number, which = thresholds.isfinite().nonzero(as_tuple=True)
         return cls(thresholds, gain, chance, number, thresholds[number, which])
 
     def of_pictures(self, x: Float[Tensor, "n m"]) -> Bool[Tensor, "n q"]:
