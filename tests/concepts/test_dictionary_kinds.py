@@ -161,7 +161,7 @@ class TestNMF:
         assert float(matching(parts(COUNT, 12), fitted["nmf"].atoms).likeness.min()) > 0.95
 
     def test_it_is_fitted_on_fewer_rows_where_they_are_long(self, found, monkeypatch):
-        monkeypatch.setattr("seewhy.concepts.nmf.NUMBERS", 12 * 100)
+        monkeypatch.setattr("seewhy.concepts.rows.NUMBERS", 12 * 100)
         few = NMF.fit(found.rows, COUNT)
         assert float(matching(parts(COUNT, 12), few.atoms).likeness.min()) > 0.95
 

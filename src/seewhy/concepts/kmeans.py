@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from seewhy.concepts.dictionary import Dictionary
+from seewhy.concepts.rows import affordable
 
 STARTS = 3
 """Starts of which the best is kept."""
@@ -32,7 +33,7 @@ class KMeans(Dictionary):
         """Return so many middles; those of them that no activation is nearest to are equal to another."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # equal middles are named as dead by their quality
-            made = cluster.KMeans(count, n_init=STARTS, random_state=seed).fit(rows.numpy())
+            made = cluster.KMeans(count, n_init=STARTS, random_state=seed).fit(affordable(rows, seed).numpy())
         return cls(torch.from_numpy(made.cluster_centers_).to(rows), rows.new_zeros(rows.shape[1]))
 
     def coded(self, rows: Float[Tensor, "m c"]) -> Float[Tensor, "m k"]:

@@ -4,10 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-BLOCK = 4096
-"""Activations whose codes are moved together: their codes stay in the processor's cache."""
+BLOCK = 16_384
+"""Activations whose codes are moved together."""
 SWEEPS = 300
-TOLERANCE = 1e-5
+TOLERANCE = 1e-4
 """A row is done when a sweep moves none of its codes by more than this share of its largest."""
 
 

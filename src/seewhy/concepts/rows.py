@@ -20,6 +20,8 @@ from seewhy.errors import ConfigError
 
 BATCH = 16
 """Crops of a pass."""
+NUMBERS = 10_000_000
+"""Rows times channels that what is slow is fitted on: 7,812 activations of 1,280 channels."""
 
 
 def drawn(rows: Float[Tensor, "m c"], most: int, seed: int) -> Float[Tensor, "l c"]:
@@ -28,6 +30,11 @@ def drawn(rows: Float[Tensor, "m c"], most: int, seed: int) -> Float[Tensor, "l 
         return rows
     chosen = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:most]
     return rows[chosen.sort().values]
+
+
+def affordable(rows: Float[Tensor, "m c"], seed: int) -> Float[Tensor, "l c"]:
+    """Return the rows, or of very long ones so many that there are at most `NUMBERS` numbers."""
+    return drawn(rows, max(NUMBERS // rows.shape[1], 1), seed)
 
 
 class Source(ABC):
