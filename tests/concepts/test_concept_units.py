@@ -85,7 +85,7 @@ def test_a_dictionary_of_another_network_or_width_is_refused():
         table(session, data, foreign)
     with pytest.raises(LayerError, match=r"5 channels.*has 4"):
         table(session, data, channels_as_concepts(5))
-    with pytest.raises(ConfigError, match="dictionary="):
+    with pytest.raises(ConfigError, match="concepts are those of a dictionary"):
         seewhy.importance(session.model, data, of="concepts")
     with pytest.raises(ConfigError, match="dictionary is a setting of concepts, not of bands"):
         seewhy.importance(session.model, data, of="bands", dictionary=channels_as_concepts(4))
