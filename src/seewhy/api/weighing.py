@@ -277,7 +277,8 @@ def _concepts(session: Session, data: Dataset, wanted: Wanted) -> Units:
     given = wanted.dictionary if wanted.dictionary is not None else stated_concepts(session.model)
     if given is None:
         raise ConfigError(
-            "concepts are those of a dictionary=: what seewhy.discover found, or a .safetensors file that `seewhy concepts` wrote"
+            "concepts are those of a dictionary=: what seewhy.discover found, or a .safetensors file that `seewhy concepts` wrote; "
+            "this network states no concepts of its own"
         )
     if wanted.gradients:
         raise ConfigError("by='contribution' is for channels; concepts are weighed by 'ablation' or 'shapley'")

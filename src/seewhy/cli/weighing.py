@@ -18,6 +18,7 @@ from seewhy.cli import console
 from seewhy.cli.explaining import chosen_fit
 from seewhy.cli.outputs import all_or_none, prepare, refuse_existing
 from seewhy.cli.progress import watched
+from seewhy.concepts.stated import stated_concepts
 from seewhy.contributions.table import Estimate, Importance
 from seewhy.core.sample import Sample
 from seewhy.data.picture import sample
@@ -68,11 +69,12 @@ def run(order: Order) -> None:
     """Measure, write the files, print the table."""
     with watched() as watch, console.usage():
         _check(order)
+        model = load_model(order.model, order.checkpoint)
+        _check_concepts(order, model)
         folder = prepare(order.out)
         stem = (order.source.stem if order.source.is_file() else order.source.resolve().name) or "importance"
         paths = {ending: folder / f"{stem}.importance.{order.of}.{ending}" for ending in ENDINGS}
         refuse_existing(paths.values(), force=order.force)
-        model = load_model(order.model, order.checkpoint)
         model.needs_preprocessing()
         found = _measured(order, model, watch.passes)
         photo = _photo(order, model, found)
@@ -84,6 +86,14 @@ def run(order: Order) -> None:
         sys.stdout.write(json.dumps(found.numbers() | {"files": files}, indent=2, allow_nan=False) + "\n")
         return
     _tell(found, order.source.name, paths.values())
+
+
+def _check_concepts(order: Order, model: Model) -> None:
+    """Raise `ConfigError` where concepts are asked for, none are given, and the network states none of its own."""
+    if order.of == "concepts" and order.dictionary is None and stated_concepts(model) is None:
+        raise ConfigError(
+            f"--of concepts takes --dictionary FILE, which `seewhy concepts` writes; {model.title} states no concepts of its own"
+        )
 
 
 def _check(order: Order) -> None:
@@ -100,12 +110,8 @@ def _check(order: Order) -> None:
         )
     if not attributes and (order.table is not None or order.key is not None):
         raise ConfigError(f"--table and --key are for --of attributes, not for --of {order.of}")
-    if (order.of == "concepts") != (order.dictionary is not None):
-        raise ConfigError(
-            "--of concepts takes --dictionary FILE, which `seewhy concepts` writes"
-            if order.of == "concepts"
-            else f"--dictionary is for --of concepts, not for --of {order.of}"
-        )
+    if order.dictionary is not None and order.of != "concepts":
+        raise ConfigError(f"--dictionary is for --of concepts, not for --of {order.of}")
     if order.masks is not None and order.of != "foreground":
         raise ConfigError(f"--masks is for --of foreground, not for --of {order.of}")
     unfit = [

@@ -5,10 +5,11 @@ from typing import Any
 from seewhy.concepts.photo_concepts import PhotoConcepts
 from seewhy.concepts.pictures import ConceptPictures
 from seewhy.render.bar import figures, percent
+from seewhy.render.scene import drawing_size, resized
 from seewhy.render.waterfall import Step
 from seewhy.report import concept_map_terms as words
 from seewhy.report.axis import Axis, axis
-from seewhy.report.concept_map_picture import limit_of, short, tile
+from seewhy.report.concept_map_picture import caption, tile
 from seewhy.report.images import gradient, photo_uri
 from seewhy.report.sheet import kept, sheet
 
@@ -27,9 +28,8 @@ def concept_map_page(photo: PhotoConcepts, pictures: ConceptPictures | None = No
     """
     made = words.split(photo)
     ends = axis([0.0, *(end for step in made.steps for end in (step.begin, step.end))], from_zero=False)
-    limit = limit_of(photo, made.shown)
     content = {
-        "photo": photo_uri(photo.photo, 560, 80),
+        "photo": photo_uri(resized(photo.photo, drawing_size(photo.photo.size, _LONG, 560)), 560, 80),
         "name": photo.sample.name,
         "answer": kept(words.answer_line(photo)),
         "sum_line": words.sum_line(photo),
@@ -39,12 +39,11 @@ def concept_map_page(photo: PhotoConcepts, pictures: ConceptPictures | None = No
         "zero": ends.percent(0.0),
         "unit": photo.unit,
         "target": photo.target,
-        "concepts": [_concept(photo, number, limit, pictures) for number in made.shown],
+        "concepts": [_concept(photo, number, pictures) for number in made.shown],
         "spatial": photo.spatial,
-        "rest": photo_uri(tile(photo, None, limit, _LONG), _LONG, _QUALITY) if photo.spatial and photo.rest else None,
+        "rest": photo_uri(tile(photo, None, _LONG), _LONG, _QUALITY) if photo.spatial and photo.rest else None,
         "rest_value": f"{photo.rest:+.3g}",
         "gradient": gradient(signed=True, limit=1.0),
-        "end": figures(limit),
         "data": None if pictures is None else len(pictures.features),
     }
     return sheet(
@@ -77,7 +76,7 @@ def _bar(step: Step, ends: Axis, shown: tuple[int, ...], place: int) -> dict[str
     }
 
 
-def _concept(photo: PhotoConcepts, number: int, limit: float, pictures: ConceptPictures | None) -> dict[str, Any]:
+def _concept(photo: PhotoConcepts, number: int, pictures: ConceptPictures | None) -> dict[str, Any]:
     value = float(photo.contributions[number])
     whole = float(photo.contributions.abs().sum()) or 1.0
     found = [] if pictures is None else pictures.strongest(number, PICTURES)
@@ -86,12 +85,16 @@ def _concept(photo: PhotoConcepts, number: int, limit: float, pictures: ConceptP
         "name": photo.names[number],
         "value": f"{value:+.3g}",
         "side": "for" if value >= 0 else "against",
+        "end": figures(float(photo.shown(number).abs().max())) if photo.spatial else "",
         "line": words.concept_line(photo, number),
         "share": kept(percent(abs(value) / whole)),
-        "map": photo_uri(tile(photo, number, limit, _LONG), _LONG, _QUALITY) if photo.spatial else None,
+        "map": photo_uri(tile(photo, number, _LONG), _LONG, _QUALITY) if photo.spatial else None,
         "patch": None if (patch := photo.patch(number)) is None else photo_uri(patch, _SIDE, _QUALITY),
         "pictures": [
-            {"src": photo_uri(pictures.shown(one.picture, number, _SIDE), _SIDE, _QUALITY), "name": short(one.name)}
+            {
+                "src": photo_uri(pictures.shown(one.picture, number, _SIDE), _SIDE, _QUALITY),
+                "name": caption(pictures, one),
+            }
             for one in found
         ]
         if pictures is not None

@@ -8,10 +8,10 @@ from PIL import Image
 from torch import Tensor
 
 from seewhy.concepts.photo_concepts import PhotoConcepts
-from seewhy.concepts.pictures import ConceptPictures
+from seewhy.concepts.pictures import ConceptPictures, Lit
 from seewhy.render.chart import Scale
 from seewhy.render.overlay import overlay, stacked
-from seewhy.render.scene import drawing_size, scene
+from seewhy.render.scene import drawing_size, resized, scene
 from seewhy.render.strips import Group, Strip, strips
 from seewhy.render.text import INK, SOFT, panel
 from seewhy.render.waterfall import waterfall
@@ -31,20 +31,13 @@ def drawn_on(photo: PhotoConcepts, values: Float[Tensor, "gh gw"], size: tuple[i
     return drawn
 
 
-def limit_of(photo: PhotoConcepts, shown: tuple[int, ...]) -> float:
-    """Return the end of the scale that the maps of all shown concepts share; that of what none explains may go beyond it."""
-    return max((float(photo.shown(number).abs().max()) for number in shown), default=0.0) or 1.0
-
-
 def concept_overlay(photo: PhotoConcepts, number: int) -> Image.Image:
     """Draw the map of one concept over the photo, with its scale."""
-    picture = photo.photo
-    shrink = min(1.0, 900 / max(picture.size))
-    size = (max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink)))
+    size = drawing_size(photo.photo.size)
     title = f"{photo.names[number]} {words.concept_line(photo, number)}"
     limit = float(photo.shown(number).abs().max())
     return overlay(
-        picture.resize(size, Image.Resampling.LANCZOS),
+        resized(photo.photo, size),
         drawn_on(photo, photo.shown(number), size),
         signed=True,
         limit=limit or None,
@@ -54,16 +47,20 @@ def concept_overlay(photo: PhotoConcepts, number: int) -> Image.Image:
     )
 
 
-def tile(photo: PhotoConcepts, number: int | None, limit: float, long: int) -> Image.Image:
-    """Draw the map of one concept over the photo, without words; of what no concept explains if None."""
-    size = drawing_size(photo.photo.size, 1, long)
+def tile(photo: PhotoConcepts, number: int | None, long: int) -> Image.Image:
+    """Draw the map of one concept over the photo, without words, on a scale of its own; of what no concept explains if None."""
+    size = drawing_size(photo.photo.size, long, long)
     values = photo.found.rest_map[0] if number is None else photo.shown(number)
+    limit = float(values.abs().max()) or 1.0
     return scene(photo.photo, drawn_on(photo, values, size), size, signed=True, limit=limit, outline=None)
 
 
-def short(name: str) -> str:
-    """Return a picture's name for people: that of its file, without folders and ending."""
-    return Path(name).stem or name
+def caption(pictures: ConceptPictures, picture: Lit) -> str:
+    """Return what a picture is called: its class where that is known, else the name of its file without folders and ending."""
+    label, names = int(pictures.features.labels[picture.picture]), pictures.model.labels
+    if names is not None and 0 <= label < len(names):
+        return names[label]
+    return Path(picture.name).stem or picture.name
 
 
 def concept_map_picture(photo: PhotoConcepts, pictures: ConceptPictures | None = None) -> Image.Image:
@@ -92,18 +89,17 @@ def concept_map_picture(photo: PhotoConcepts, pictures: ConceptPictures | None =
 
 
 def _strips(photo: PhotoConcepts, shown: tuple[int, ...], pictures: ConceptPictures | None) -> Image.Image:
-    limit = limit_of(photo, shown)
     rows = []
     for number in shown:
-        cells = [(tile(photo, number, limit, 2 * CELL), "on this photo")]
+        cells = [(tile(photo, number, 2 * CELL), "on this photo")]
         if (patch := photo.patch(number)) is not None:
             cells.append((patch, "its training patch"))
         if pictures is not None:
             found = pictures.strongest(number, PICTURES)
-            cells += [(pictures.shown(one.picture, number, CELL), short(one.name)) for one in found]
+            cells += [(pictures.shown(one.picture, number, CELL), caption(pictures, one)) for one in found]
         rows.append(Strip(f"{photo.names[number]}: {float(photo.contributions[number]):+.3g}", cells))
     if photo.rest:
-        rows.append(Strip(f"{words.REST}: {photo.rest:+.3g}", [(tile(photo, None, limit, 2 * CELL), "on this photo")]))
-    note = "orange speaks for it, purple against it, on one scale"
+        rows.append(Strip(f"{words.REST}: {photo.rest:+.3g}", [(tile(photo, None, 2 * CELL), "on this photo")]))
+    note = "orange speaks for it, purple against it; each map's colours end at its own largest value"
     beside = "; beside it pictures in which the concept is strongest, dark where it is not" if pictures else ""
     return strips([Group("Where each concept lies", rows, note + beside)], cell=CELL)

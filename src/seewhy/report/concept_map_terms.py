@@ -1,6 +1,6 @@
 """The sum over concepts in words and terms: picture, page and terminal show the same."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seewhy.concepts.photo_concepts import PhotoConcepts
 from seewhy.render.bar import figures, percent
@@ -48,9 +48,8 @@ def split(photo: PhotoConcepts, count: int = SHOWN) -> Split:
     terms.append((REST, photo.rest))
     if not photo.found.affine:
         terms.append(("missed by the sum", photo.error))
-    return Split(
-        shown, tuple(summed(("the layer gives nothing", photo.baseline), terms, f"{photo.unit} of {photo.target}"))
-    )
+    *steps, last = summed(("the layer gives nothing", photo.baseline), terms, f"{photo.unit} of {photo.target}")
+    return Split(shown, (*steps, replace(last, end=photo.score)))
 
 
 def answer_line(photo: PhotoConcepts) -> str:
