@@ -154,7 +154,7 @@ def _logistic(rows: Float[Tensor, "n s"], positive: Masses, negative: Masses) ->
     about = rows - rows.mean(dim=0)
     variance = float((about**2).sum(dim=1).mean().clamp_min(1e-300))
     inputs = torch.cat([about / variance**0.5, about.new_ones(len(about), 1)], dim=1)
-    steepest = 0.25 * float((mass @ (inputs**2).sum(dim=1)).amax()) + LOGISTIC_STRENGTH  # no curvature is larger
+    steepest = 0.25 * (mass @ (inputs**2).sum(dim=1))[:, None] + LOGISTIC_STRENGTH  # no curvature is larger
     slope = (LOGISTIC_STRENGTH / steepest) ** 0.5
     inertia = (1 - slope) / (1 + slope)
     weights = ahead = rows.new_zeros(len(mass), inputs.shape[1])
