@@ -81,7 +81,7 @@ def reasoning_picture(student: Student, view: ReasoningView) -> Image.Image:
 
 def _large(view: ReasoningView) -> list[tuple[Image.Image, tuple[str, ...]]]:
     found = view.reasoning
-    made = [
+    made: list[tuple[Image.Image, tuple[str, ...]]] = [
         (view.photo, ("the photo", "as the network sees it")),
         (view.heatmap, (f"the network: {found.network}", f"{view.method}, what speaks for it")),
     ]
