@@ -10,9 +10,12 @@ from seewhy.concepts.discovered import Concepts
 from seewhy.concepts.finding import TOP, Names, Wishes, discovered
 from seewhy.concepts.fitting import AUTO_KIND, fit_dictionary
 from seewhy.concepts.loading import load_dictionary
+from seewhy.concepts.place import passed_layer
 from seewhy.concepts.weighing import Rule
 from seewhy.core.method import AUTO
-from seewhy.data.features import Progress, features
+from seewhy.data.dataset import Dataset, dataset
+from seewhy.data.features import Features, Progress, features
+from seewhy.engine.black_box import is_black_box
 from seewhy.engine.model import Fit
 from seewhy.errors import ConfigError
 
@@ -42,7 +45,8 @@ def discover(
     Args:
         model: a `seewhy.Model`, a network, or a name for `seewhy.load_model`; the built-in network if None.
         data: a folder, a list of files and folders, or ready inputs (inputs (n, c, h, w), labels (n,)); or `Features`.
-        layer: whose features are taken apart; "auto" is the one that methods look at.
+        layer: whose features are taken apart; "auto" is the one that methods look at, or where something goes round that, the last one before it that
+            everything passes through.
         count: how many concepts.
         kind: of dictionary: "nmf", "pca", "kmeans", "sae" or "auto".
         dictionary: one that was made before, or its file, to be looked at on these pictures; nothing is fitted then, and layer, count and kind are its own.
@@ -72,8 +76,12 @@ def discover(
     made = load_dictionary(dictionary) if isinstance(dictionary, (str, Path)) else dictionary
     if made is not None and layer not in (AUTO, made.layer):
         raise ConfigError(f"the dictionary is of layer {made.layer!r}, asked is {layer!r}; leave the layer out")
-    layer = layer if made is None else made.layer
-    given = features(session, data, layer, fit=fit, cache=cache, progress=progress)
+    source = data if isinstance(data, Features) else dataset(data, session.model)
+    if made is not None:
+        layer = made.layer
+    elif layer == AUTO and isinstance(source, Dataset) and len(source) and not is_black_box(session.network.module):
+        layer = passed_layer(session, next(source.batches(session.model, 2, fit)).inputs)
+    given = features(session, source, layer, fit=fit, cache=cache, progress=progress)
     if made is None:
         made = fit_dictionary(given, kind, count, seed=seed)
     made.check(given)
