@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from seewhy.surrogates.growing import DEEPEST, LEAST, TreeSum
+from seewhy.surrogates.growing import DEEPEST, LEAST, RIDGE, TreeSum
 from seewhy.surrogates.lesson import Lesson
 from seewhy.surrogates.measure import report
 from seewhy.surrogates.rules import ROWS, Rules, said
@@ -53,17 +53,14 @@ def test_the_first_split_is_the_best_of_all_by_brute_force():
     targets = (5 * draw(80, 3, seed=3)).softmax(dim=1).double()
     growing = TreeSum(x, targets, torch.ones(5, dtype=torch.bool))
     next(growing.grow(1))
-    rest = targets - targets.mean(dim=0)
+    rest, bend = targets - targets.mean(dim=0), targets.mean(dim=0) * (1 - targets.mean(dim=0))
 
-    def left(number, threshold):
-        parts = [rest[x[:, number] <= threshold], rest[x[:, number] > threshold]]
-        return (
-            sum(float((part - part.mean(0)).square().sum()) for part in parts)
-            if min(map(len, parts)) >= LEAST
-            else np.inf
-        )
+    def fall(number, threshold):
+        low = x[:, number] <= threshold
+        sides = [(rest[side].sum(0).square() / (side.sum() * bend + RIDGE)).sum() for side in (low, ~low)]
+        return float(sum(sides)) if LEAST <= low.sum() <= 80 - LEAST else -np.inf
 
-    best = min((left(n, (a + b) / 2), n, (a + b) / 2) for n in range(5) for a, b in pairwise(x[:, n].unique().tolist()))
+    best = max((fall(n, (a + b) / 2), n, (a + b) / 2) for n in range(5) for a, b in pairwise(x[:, n].unique().tolist()))
     tree = growing.trees[0]
     assert (tree.number[0], tree.threshold[0]) == (best[1], best[2])
 

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 from torch import Tensor
 
 from seewhy.surrogates.small_tree import LEAF, SmallTree
-from seewhy.surrogates.softmax import fitted, residual, start_bias
+from seewhy.surrogates.softmax import fitted, start_bias
 
 BINS = 24
 """Thresholds that are tried of each number, at its quantiles."""
@@ -19,7 +19,9 @@ DEEPEST = 3
 LEAST = 5
 """Pictures of a leaf at least."""
 MOST_CLASSES = 16
-"""Directions of the residual that splits are searched along; of more classes, the strongest of their mixtures."""
+"""Classes that a split is chosen by; of more, those that are most wrong at its leaf."""
+RIDGE = 1.0
+"""Added to how the log-loss bends, in pictures: a leaf of which the model is sure by chance promises less."""
 QUICK = 15
 """Steps of the fit after each split; one that is handed out is fitted to the end."""
 _NO_GAIN = 1e-9
@@ -138,9 +140,9 @@ class TreeSum:
         """Yield the number of splits after each, up to so many, or until none helps."""
         every = np.arange(len(self.targets))
         while self.splits < most:
-            rest = self._rest()
+            slopes = self._slopes()
             root = _Leaf(len(self.trees), 0, 0, every)
-            best = self._best([*self.open, root], rest)
+            best = self._best([*self.open, root], slopes)
             if best is None:
                 return
             self._split(best)
@@ -167,38 +169,38 @@ class TreeSum:
             made.append(tree.with_values(shifted))
         return made, (bias - bias.mean()).float()
 
-    def _rest(self) -> Float[np.ndarray, "n q"]:
-        """Return the residual of the probabilities, along its strongest directions where there are many classes."""
+    def _slopes(self) -> Float[np.ndarray, "n 2 j"]:
+        """Return the residual of the probabilities p, and p (1 - p): how the log-loss falls with each score, and how it bends."""
         scores = self.bias.expand(len(self.targets), -1).clone()
         for tree, values in zip(self.trees, self.values, strict=True):
             scores += values[torch.from_numpy(tree.ends)]
-        rest = residual(scores, self.targets)
-        if rest.shape[1] > MOST_CLASSES:
-            strongest = torch.linalg.eigh(rest.T @ rest).eigenvectors[:, -MOST_CLASSES:]
-            rest = rest @ strongest
-        found: np.ndarray = rest.numpy()
+        said = scores.softmax(dim=1)
+        found: np.ndarray = torch.stack([self.targets - said, said * (1 - said)], dim=1).numpy()
         return found
 
-    def _best(self, leaves: list[_Leaf], rest: Float[np.ndarray, "n q"]) -> _Leaf | None:
+    def _best(self, leaves: list[_Leaf], slopes: Float[np.ndarray, "n 2 j"]) -> _Leaf | None:
         """Return the leaf with the largest gain; one is looked at anew only when what it gave before is the largest."""
         while leaves:
             first = max(leaves, key=lambda leaf: leaf.gain)
-            if first.gain <= _NO_GAIN * len(rest):
+            if first.gain <= _NO_GAIN * len(slopes):
                 return None
             if first.seen == self.splits:
                 return first
-            self._look(first, rest)
+            self._look(first, slopes)
         return None
 
-    def _look(self, leaf: _Leaf, rest: Float[np.ndarray, "n q"]) -> None:
-        """Find the split of a leaf that takes most of the squared residual away."""
-        mine = np.column_stack([rest[leaf.rows], np.ones(len(leaf.rows))])
-        sums = (self.binned.ones[leaf.rows].T @ mine).reshape(-1, BINS + 1, mine.shape[1])
+    def _look(self, leaf: _Leaf, slopes: Float[np.ndarray, "n 2 j"]) -> None:
+        """Find the split of a leaf after which the log-loss falls most, to second order."""
+        mine = slopes[leaf.rows]
+        if mine.shape[2] > MOST_CLASSES:
+            mine = mine[..., np.argsort(-np.square(mine[:, 0]).sum(axis=0), kind="stable")[:MOST_CLASSES]]
+        columns = np.column_stack([mine.reshape(len(mine), -1), np.ones(len(mine))])
+        sums = (self.binned.ones[leaf.rows].T @ columns).reshape(-1, BINS + 1, columns.shape[1])
         below = sums.cumsum(axis=1)[:, :BINS]
-        total = mine.sum(axis=0)
+        total = columns.sum(axis=0)
         above = total - below
         fine = (below[..., -1] >= LEAST - 0.5) & (above[..., -1] >= LEAST - 0.5) & self.allowed[:, None]
-        gains = np.where(fine, _power(below) + _power(above) - _power(total), -np.inf)
+        gains = np.where(fine, _fall(below) + _fall(above) - _fall(total), -np.inf)
         leaf.number, leaf.bin = (int(place) for place in divmod(int(gains.argmax()), BINS))
         leaf.gain, leaf.seen = float(gains[leaf.number, leaf.bin]), self.splits
 
@@ -220,7 +222,8 @@ class TreeSum:
             self.open += [_Leaf(leaf.tree, node, leaf.depth + 1, rows) for node, rows in children]
 
 
-def _power(sums: Float[np.ndarray, "... q"]) -> Float[np.ndarray, "..."]:
-    """Return squared sums over counts, which stand last."""
-    found: np.ndarray = np.square(sums[..., :-1]).sum(axis=-1) / np.maximum(sums[..., -1], 1)
+def _fall(sums: Float[np.ndarray, "... q"]) -> Float[np.ndarray, "..."]:
+    """Return twice how far the log-loss falls, to second order, where all that the sums are over get one value for each class."""
+    slope, bend = np.split(sums[..., :-1], 2, axis=-1)
+    found: np.ndarray = (np.square(slope) / (bend + RIDGE)).sum(axis=-1)
     return found
