@@ -6,6 +6,7 @@ from unit_planted import PLANTED, natural_inputs, planted_model
 
 import seewhy
 from seewhy.data.dataset import dataset
+from seewhy.data.features import features
 from seewhy.evaluation.ground import Ground
 from seewhy.evaluation.natural import natural
 from seewhy.evaluation.unit_effects import Effect, Running, effect, effects_of, resamples, slopes
@@ -133,3 +134,31 @@ def test_an_answer_that_is_no_row_of_classes_is_not_measured():
     model = seewhy.Model(Map().double().eval(), size=16, mean=0.5, std=0.5)
     here = Ground(seewhy.Session(model), "look", dataset(natural_inputs(4), model))
     assert effect(here, 0, natural(here).average) is None
+
+
+def test_what_a_cache_holds_of_the_layer_gives_the_same_without_a_look_at_the_pictures(tmp_path):
+    here = ground()
+    features(here.session, here.data, "look", cache=tmp_path)
+    known = here.remembering(tmp_path)
+    assert known.known is not None
+    before = known.session.cost
+    usual, found = natural(known), effect(known, PLANTED, natural(known).average)
+    many = effects_of(known.thinned(9), [PLANTED], usual.average)
+    assert (known.session.cost - before).forwards == 0
+    plain = natural(here)
+    for name in ("mean", "deviation", "lowest", "highest", "average"):
+        torch.testing.assert_close(getattr(usual, name), getattr(plain, name), atol=1e-6, rtol=1e-6)
+    wanted = effect(here, PLANTED, plain.average)
+    for name in ("activity", "logits", "loss"):
+        torch.testing.assert_close(getattr(found, name).double(), getattr(wanted, name).double(), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        many.weights(0)[0].double(),
+        effects_of(here.thinned(9), [PLANTED], plain.average).weights(0)[0].double(),
+        atol=1e-5,
+        rtol=1e-5,
+    )
+
+
+def test_a_cache_that_holds_nothing_of_the_layer_changes_nothing(tmp_path):
+    here = ground()
+    assert here.remembering(tmp_path) is here and here.remembering(None) is here

@@ -127,12 +127,12 @@ def atlas(
     made_with = chosen_climb(climb or quick_climb(session.model, layer), steps)
     quickly = Quickly(made_with, pictures, natural, ablated, fit, budget)
     place, begun = placed(session, layer), session.cost
-    ground = Ground(session, layer, dataset(data, session.model), fit, progress)
+    shelf = None if cache is None else Path(cache)
+    ground = Ground(session, layer, dataset(data, session.model), fit, progress).remembering(shelf)
     usual = usual_of_layer(ground, place, quickly)
     channels, cut = chosen_units(units, usual.units, layer)
     if price is not None:
         price(quickly.price(len(channels), len(ground.data)))
-    shelf = None if cache is None else Path(cache)
     how = Search(top=6, fit=fit, seed=seed)
     found = search(session, ground.data, [layer], how, cache=shelf, progress=counted(progress))
     running = without_each(ground, channels, usual, quickly)

@@ -102,7 +102,8 @@ def unit(
         ablated: natural pictures, at most, on which the unit is taken away; 0 for none.
         fit: how natural pictures are fitted.
         seed: of everything that is drawn at random.
-        cache: folder in which the search is put away, so that further units of the layer need none.
+        cache: folder in which the search is put away, so that further units of the layer need none; where it holds what the layer gives for
+            these pictures (of `seewhy.discover`, `distill`, `importance` …), the unit is taken away without a look at them.
         device: where to run.
         progress: is told what is at work, how much is done, and how much there is.
         command: makes the same card again; written on it.
@@ -130,10 +131,10 @@ def unit(
     begun = session.cost
     place = placed(session, layer)
     pictures_of = dataset(data, session.model)
-    ground = Ground(session, layer, pictures_of, fit, progress)
+    shelf = None if cache is None else Path(cache)
+    ground = Ground(session, layer, pictures_of, fit, progress).remembering(shelf)
     usual = usual_at(ground, place, wanted)
     how = Search(top=top, fit=fit, seed=seed)
-    shelf = None if cache is None else Path(cache)
     found = search(session, pictures_of, [layer], how, cache=shelf, progress=counted(progress))
     made = study(ground, place, channel, usual, found, wanted=wanted, seed=seed)
     return Unit(card(session, made, named(data), command=command, cost=session.cost - begun, seed=seed))

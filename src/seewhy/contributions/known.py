@@ -40,7 +40,16 @@ class Known:
 
     @classmethod
     def of(cls, session: Session, features: Features) -> "Known":
-        """Return the same with the head; raise `LayerError` where the answer does not depend on the layer alone."""
+        """Return the same with the head.
+
+        Raises:
+            LayerError: the answer does not depend on the layer alone, or is no row of numbers.
+        """
+        first = next(features.data.part([0]).batches(session.model, 1, features.fit))
+        if session.predict(first.inputs).dim() != 2:
+            raise LayerError(
+                "the network's answer is no row of classes; leave out the cache, and the pictures are looked at again"
+            )
         try:
             return cls(features, features.head(session))
         except LayerError as error:

@@ -152,37 +152,75 @@ def features_of(
     progress: Progress | None = None,
 ) -> tuple[Features, ...]:
     """Return the features of several layers, in their order: one pass over the pictures for all that are not in the cache; see `features`."""
-    if is_black_box(session.network.module):
-        raise LayerError(f"{session.model.title} is a black box, which has no layers to look into")
-    data = dataset(source, session.model)
-    if not len(data):
-        raise DataError("there are no pictures in the data set")
-    first = next(data.batches(session.model, 1, fit)).inputs
-    names = [_named(session, layer, first) for layer in layers]
-    fingerprint = Fingerprint.of(data, session.model)
-    shelves = {} if cache is None else {name: _shelf(Path(cache), fingerprint, name, fit) for name in names}
+    asked = _Asked.of(session, source, fit)
+    names = [_named(session, layer, asked.first) for layer in layers]
+    shelves = {} if cache is None else {name: asked.shelf(Path(cache), name) for name in names}
     found = {name: kept for name, shelf in shelves.items() if (kept := shelf.get()) is not None}
     missing = [name for name in dict.fromkeys(names) if name not in found]
-    for name, made in (_computed(session, data, missing, fit, progress) if missing else {}).items():
+    for name, made in (_computed(session, asked.data, missing, fit, progress) if missing else {}).items():
         found[name] = made
         if name in shelves:
             shelves[name].put(*made)
+    return tuple(asked.features(name, found[name]) for name in names)
 
-    def given(name: str) -> Features:
-        tensors, facts = found[name]
-        data.broken.update(facts["broken"])
+
+def kept_features(
+    session: Session, source: object, layer: str, *, fit: Fit | None = None, cache: str | Path
+) -> Features | None:
+    """Return the features of a layer where the cache holds them, None where it does not; no pass is made. See `features`."""
+    asked = _Asked.of(session, source, fit)
+    kept = asked.shelf(Path(cache), layer).get()
+    return None if kept is None else asked.features(layer, kept)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """Pictures whose features are asked for, and what these depend on.
+
+    Attributes:
+        data: the pictures.
+        fit: how they are fitted.
+        first: the first that can be read, as the network takes it.
+        fingerprint: contents, weights, preprocessing.
+    """
+
+    data: Dataset
+    fit: Fit | None
+    first: Float[Tensor, "1 c *spatial"]
+    fingerprint: Fingerprint
+
+    @classmethod
+    def of(cls, session: Session, source: object, fit: Fit | None) -> "_Asked":
+        if is_black_box(session.network.module):
+            raise LayerError(f"{session.model.title} is a black box, which has no layers to look into")
+        data = dataset(source, session.model)
+        if not len(data):
+            raise DataError("there are no pictures in the data set")
+        first = next(data.batches(session.model, 1, fit)).inputs
+        return cls(data, fit, first, Fingerprint.of(data, session.model))
+
+    def shelf(self, cache: Path, layer: str) -> Shelf:
+        """Return where features are kept: whether a way of fitting is the model's own, or was asked for, is all the same."""
+        seen = dict(self.fingerprint.preprocessing)
+        seen["fit"] = self.fit or seen["fit"]
+        return Shelf(cache, "features", key_of(replace(self.fingerprint, preprocessing=seen), [layer], {}))
+
+    def features(self, layer: str, kept: Kept) -> Features:
+        """Return features from what was put away."""
+        tensors, facts = kept
+        self.data.broken.update(facts["broken"])
         grid = facts["grid"] and Grid(tuple(facts["grid"]["size"]), facts["grid"]["form"], facts["grid"]["extra"])
-        kept, size = data.part(tensors["places"].tolist()), tuple(first.shape[2:])
-        return Features(name, tensors["raw"], grid, tensors["outputs"], tensors["labels"], kept, fingerprint, size, fit)
-
-    return tuple(given(name) for name in names)
-
-
-def _shelf(cache: Path, fingerprint: Fingerprint, layer: str, fit: Fit | None) -> Shelf:
-    """Return where features are kept: whether a way of fitting is the model's own, or was asked for, is all the same."""
-    seen = dict(fingerprint.preprocessing)
-    seen["fit"] = fit or seen["fit"]
-    return Shelf(cache, "features", key_of(replace(fingerprint, preprocessing=seen), [layer], {}))
+        return Features(
+            layer,
+            tensors["raw"],
+            grid,
+            tensors["outputs"],
+            tensors["labels"],
+            self.data.part(tensors["places"].tolist()),
+            self.fingerprint,
+            tuple(self.first.shape[2:]),
+            self.fit,
+        )
 
 
 def _named(session: Session, layer: str, first: Tensor) -> str:

@@ -42,7 +42,8 @@ class HeadProbe(NetworkProbe):
         images = weight.new_full((), torch.nan).expand(len(raw), *head.tape.image.shape[1:])
         block = Block(head.network, images, needs)
         self._head, self._raw = head, raw.to(weight)
-        made = Pass(images, Reading(outputs.to(weight), {}), {head.layer: self._raw}, {head.layer: head.grid}, needs)
+        shown = {} if head.grid is None else {head.layer: head.grid.apply(self._raw)}
+        made = Pass(images, Reading(outputs.to(weight), shown), {head.layer: self._raw}, {head.layer: head.grid}, needs)
         block.__dict__["shared"] = made  # the pass that need not be made
         super().__init__(Question(block, target), needs, bill)
 

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
+from seewhy.contributions.known import Known
 from seewhy.core.needs import Needs
 from seewhy.data.dataset import Batch, Dataset
+from seewhy.data.features import Features, kept_features
 from seewhy.data.picture import sample
 from seewhy.engine.model import Fit
 from seewhy.engine.session import Session
+from seewhy.errors import LayerError
 
 ROWS = 8
 """Pictures that go through the network at once."""
@@ -30,6 +34,7 @@ class Ground:
         data: natural pictures.
         fit: how they are fitted; the model's own way if None.
         progress: is told what is at work, how much is done, and how much there is.
+        known: what the layer gives for these pictures, where that is known: they then need not be looked at for it.
     """
 
     session: Session
@@ -37,12 +42,26 @@ class Ground:
     data: Dataset
     fit: Fit | None = None
     progress: Progress | None = None
+    known: Known | None = None
+
+    def remembering(self, cache: Path | None) -> "Ground":
+        """Return the same with what a cache holds of the layer; as it is where there is nothing, or where something goes round the layer."""
+        kept = cache and kept_features(self.session, self.data, self.layer, fit=self.fit, cache=cache)
+        if not kept:
+            return self
+        try:
+            known = Known.of(self.session, kept)
+        except LayerError:  # the answer does not depend on the layer alone: what it gave is not enough
+            return self
+        return replace(self, data=kept.data, known=known)
 
     def thinned(self, most: int) -> "Ground":
         """Return the same with at most so many pictures, evenly spread over the data."""
         if len(self.data) <= most:
             return self
-        return replace(self, data=_part(self.data, torch.linspace(0, len(self.data) - 1, most).round().long().tolist()))
+        places = torch.linspace(0, len(self.data) - 1, most).round().long().tolist()
+        known = None if self.known is None else replace(self.known, features=self.known.features.part(places))
+        return replace(self, data=_part(self.data, places), known=known)
 
     def tell(self, what: str, done: int) -> None:
         """Tell whoever watches how many pictures are done."""
@@ -56,9 +75,21 @@ class Ground:
         return made.inputs[None]
 
     def activations(self, layers: Sequence[str]) -> Iterator[tuple[Batch, Mapping[str, Tensor]]]:
-        """Yield batches of pictures with what each layer gives for them; the network runs up to the last of the layers."""
+        """Yield batches of pictures with what each layer gives for them; the network runs up to the last of the layers, unless that is known."""
+        if self.known is not None and set(layers) == {self.layer} and self.known.features.grid is not None:
+            for batch, found in self.remembered():
+                yield batch, {self.layer: found.activation.double()}
+            return
         for batch in self.data.batches(self.session.model, ROWS, self.fit):
             yield batch, seen_at(self.session, layers, batch.inputs)
+
+    def remembered(self) -> Iterator[tuple[Batch, Features]]:
+        """Yield batches of pictures, without the pictures, with what is known of the layer; none where nothing is."""
+        if self.known is None:
+            return
+        for places in torch.split(torch.arange(len(self.known.features)), ROWS):
+            some = self.known.features.part(places)
+            yield Batch(tuple(places.tolist()), (), some.labels), some
 
 
 def _part(data: Dataset, places: Sequence[int]) -> Dataset:

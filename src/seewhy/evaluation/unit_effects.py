@@ -11,8 +11,10 @@ from seewhy.contributions.effects import losses
 from seewhy.contributions.estimate import estimates
 from seewhy.contributions.table import Estimate
 from seewhy.core.needs import Needs
+from seewhy.core.probe import Probe
 from seewhy.data.dataset import Batch
 from seewhy.engine.block import Question
+from seewhy.engine.head_probe import HeadProbe
 from seewhy.engine.probe import NetworkProbe
 from seewhy.evaluation.ground import ROWS, Ground, channels_first, features
 from seewhy.targets import ClassScore
@@ -191,19 +193,27 @@ def _taken_away(
     ground: Ground, channels: Sequence[int], average: Float[Tensor, " c"]
 ) -> Iterator[tuple[Batch, Iterator[Step] | None]]:
     """Yield batches of pictures, each with the steps of all units; None in their place where there are no classes."""
-    session, needs = ground.session, Needs(activations=frozenset({ground.layer}))
-    for batch in ground.data.batches(session.model, ROWS, ground.fit):
-        block = session.block(session.network.accept(batch.inputs), needs)
-        output = block.shared.reading.output
+    for batch, output, probe in _probes(ground):
         if output.dim() != 2 or output.shape[1] < 2:
             yield batch, None
             return
-        probe = NetworkProbe(Question(block, ClassScore()), Needs())
         yield batch, _steps(probe, ground.layer, channels, average, batch.labels)
 
 
+def _probes(ground: Ground) -> Iterator[tuple[Batch, Tensor, Probe]]:
+    """Yield batches of pictures with the answers and a probe of each: of what is known of the layer, or else of the network."""
+    if ground.known is not None and ground.known.features.grid is not None:
+        for batch, found in ground.remembered():
+            yield batch, found.outputs, HeadProbe(ground.known.head, found.raw, found.outputs, ClassScore())
+        return
+    session, needs = ground.session, Needs(activations=frozenset({ground.layer}))
+    for batch in ground.data.batches(session.model, ROWS, ground.fit):
+        block = session.block(session.network.accept(batch.inputs), needs)
+        yield batch, block.shared.reading.output, NetworkProbe(Question(block, ClassScore()), Needs())
+
+
 def _steps(
-    probe: NetworkProbe, layer: str, channels: Sequence[int], average: Float[Tensor, " c"], labels: Int[Tensor, " b"]
+    probe: Probe, layer: str, channels: Sequence[int], average: Float[Tensor, " c"], labels: Int[Tensor, " b"]
 ) -> Iterator[Step]:
     trace = probe.trace()
     whole, activation = trace.output, trace.activation[layer]
