@@ -145,3 +145,11 @@ def test_channels_are_shown_as_well_and_random_directions_without_pictures(mater
         own = replace(material, basis=basis)
         page = student_page(distilled(Tree, own, Course(draws=1)), own, session.model)
         assert ('<use href="#p' in page) == pictures and "Question by question" in page
+
+
+def test_a_tree_that_asks_nothing_has_a_page_as_well(material, session):
+    still = replace(material.features, raw=torch.ones_like(material.features.raw))
+    own = replace(material, features=still)
+    page = student_page(distilled(Tree, own, Course(draws=1)), own, session.model)
+    assert len(re.findall(r'<article class="leaf"', page)) == 1 and '<article class="card"' not in page
+    assert f"{len(material.splits.report)} pictures end here" in page and "Answered nowhere" in page

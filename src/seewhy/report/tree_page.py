@@ -22,7 +22,6 @@ from seewhy.surrogates.sparse_logistic import order_of
 from seewhy.surrogates.student import Student
 from seewhy.surrogates.trace import SIDES, Step, Trace, traced
 from seewhy.surrogates.tree import Tree
-from seewhy.surrogates.words import share
 
 SHOWN = 4
 """Photos on each side of a question."""
@@ -56,6 +55,7 @@ def tree_block(student: Student, model: Branching, material: Material, network: 
         "map": tree_map(model, flow, [sheet.short(node) for node in range(len(model.children))]),
         "thumbs": {node: sheet.thumb(node) for node in range(len(model.children))},
         "ways": {node: sheet.ways(node) for node in model.inner.tolist()},
+        "strong": any(sheet.ways(node)[1] == "strong" for node in model.inner.tolist()),
         "root": sheet.node(0),
         "followed": [sheet.follow(one) for one in followed],
         "noun": student.basis.noun,
@@ -154,7 +154,7 @@ class _Sheet:
             "answer": self.student.learned[int(self.model.answer[node])],
             "came": len(here),
             "same": len(same),
-            "purity": share(len(same) / len(here)) if len(here) else "",
+            "purity": _percent(len(same), len(here)) if len(here) else "",
             "true": f"{true} of them truly are" if len(known) == len(here) and len(here) else "",
             "photos": [self._photo(row) for row in good[:ENDING].tolist()],
             "other": [
@@ -316,3 +316,8 @@ class _Sheet:
 
     def _value(self, row: int, number: int) -> str:
         return figures(float(self.flow.x[row, number]))
+
+
+def _percent(part: int, whole: int) -> str:
+    """Return a share of some pictures in percent; only all of them are 100."""
+    return f"{100 if part == whole else min(round(100 * part / whole), 99)}\u00a0%"
