@@ -6,7 +6,7 @@ import pytest
 import torch
 from planted_concepts import channels_as_concepts, features_of, pictures, replay_of, session_of
 
-from seewhy.concepts.weighing import ORDERS, PICTURES, SAMPLED, drawn_places, weighed
+from seewhy.concepts.weighing import ORDERS, drawn_places, weighed
 from seewhy.errors import ConfigError
 
 WEIGHT = torch.tensor([[1.0, -2.0, 0.0, 3.0], [0.5, 0.0, 0.0, -1.0], [0.0, 1.0, 0.0, 0.0]])
@@ -108,7 +108,6 @@ def test_of_many_pictures_some_are_drawn_in_order_and_the_same_each_time():
     assert torch.equal(places, places.unique())
     assert torch.equal(places, drawn_places(1000, 100, 0))
     assert not torch.equal(places, drawn_places(1000, 100, 1))
-    assert SAMPLED < PICTURES
 
 
 @pytest.mark.door
@@ -117,3 +116,14 @@ def test_an_unknown_rule_is_refused_with_those_that_there_are():
     found = features_of(session, pictures(4, 3))
     with pytest.raises(ConfigError, match=r"'shapley', 'sobol', 'ablation'.*'banzhaf'"):
         weighed(replay_of(session, found, channels_as_concepts(4)), "banzhaf")
+
+
+def test_where_effects_do_not_add_up_fewer_pictures_are_weighed_and_all_figures_are_of_those(monkeypatch):
+    monkeypatch.setattr("seewhy.concepts.weighing.SAMPLED", {"shapley": 5, "sobol": 5})
+    session, inputs = session_of(torch.ones(2, 3), squared=True), pictures(3, 12)
+    found = features_of(session, inputs)
+    dictionary = channels_as_concepts(3)
+    mixed = type(dictionary)(torch.rand(3, 3), dictionary.offset, names=dictionary.names, layer="layer")
+    made = weighed(replay_of(session, found, mixed), "shapley")
+    assert len(made.places) == len(made.values) == len(made.alone.whole) == 5
+    assert torch.allclose(made.alone.whole, found.outputs[made.places], atol=1e-5)

@@ -23,8 +23,8 @@ PICTURES = 512
 """Pictures that are weighed; of more, so many are drawn."""
 NUMBERS = 1 << 26
 """Effects that are kept at most; there are fewer pictures where they are of many classes."""
-SAMPLED = 128
-"""The same where effects do not add up, and each picture takes many answers."""
+SAMPLED = {"shapley": 128, "sobol": 48}
+"""The same where effects do not add up, and each picture takes many answers: about 2 k of them for k concepts, and 32 (k + 2)."""
 ORDERS = 2
 """Random orders for each picture, in pairs of one and the same backwards."""
 DESIGNS = 32
@@ -87,7 +87,7 @@ def weighed(replay: ConceptReplay, by: Rule = "shapley", seed: int = 0, progress
     places = drawn_places(len(replay.features), _most(replay), seed)
     found = alone(replay.part(places), seed)
     if by != "ablation" and not found.additive:
-        fewer = drawn_places(len(places), SAMPLED, seed)
+        fewer = drawn_places(len(places), SAMPLED[by], seed)
         places, found = places[fewer], found.part(fewer)
     chosen = replay.part(places)
     own = chosen.classes
