@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from command import command
+from seewhy.concepts.loading import load_dictionary
 
 SIDE = 16
 MODEL = """
@@ -86,11 +87,7 @@ def test_the_files_say_what_was_planted(folders, tmp_path, capsys):
     page = (tmp_path / "concepts.tcav.html").read_text()
     assert "patch &lt;b&gt;" in page and "<b>” speaks" not in page
     assert "not told from random pictures" in page
-    code, out, _ = command(
-        capsys, "distill", f"{folders / 'network.py'}:build", folders / "data", "--layer", "layer",
-        "--on", tmp_path / "concepts.tcav.safetensors", "-o", tmp_path / "student",
-    )  # fmt: skip
-    assert code == 0 or "pictures" in out  # the concepts are read; so few pictures may be refused
+    assert load_dictionary(tmp_path / "concepts.tcav.safetensors").names == ("nothing", "patch <b>")
 
 
 def test_json_goes_to_stdout_and_nothing_is_overwritten(folders, tmp_path, capsys):

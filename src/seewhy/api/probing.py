@@ -152,7 +152,9 @@ def _classes(
         common = counts.argsort(descending=True, stable=True)[:CLASSES].tolist()
         indices = sorted(index for index in common if counts[index] >= LEAST_OF_CLASS)
         if not indices:
-            raise DataError(f"no class has {LEAST_OF_CLASS} pictures in the data set; give more pictures of a class")
+            raise DataError(
+                f"no class has {LEAST_OF_CLASS} of the {len(data)} pictures, and gradients are taken at several; give more pictures of a class"
+            )
     else:
         listed = [asked] if isinstance(asked, (str, int)) else list(asked)
         indices = [find_class(one, data.outputs.shape[1], labels) for one in listed]

@@ -117,7 +117,9 @@ def _row(
         "effect": _bar(one.effect, one.random_effect, effects, 0.0)
         | {"text": f"{one.effect.value:+.1f}", "range": f"{one.effect.low:+.1f} to {one.effect.high:+.1f}"},
         "chance": words.chance(one.corrected, one).removeprefix("p ").removeprefix("= "),
-        "fall": None if gone is None or falls is None else _fall(gone, falls),
+        "fall": None
+        if gone is None or falls is None
+        else _fall(gone, falls) | {"certain": gone.certain and one.significant},
     }
 
 
@@ -125,7 +127,6 @@ def _fall(gone: Erased, falls: Axis) -> dict[str, Any]:
     return _bar(gone.fall, (0.0, max(0.0, gone.worst)), falls, 0.0) | {
         "text": f"{100 * gone.fall.value:+.0f}".replace("+0", "0").replace("-0", "0"),
         "range": f"{100 * gone.fall.low:.0f} to {100 * gone.fall.high:.0f}".replace("-0 ", "0 "),
-        "certain": gone.certain,
     }
 
 

@@ -35,7 +35,8 @@ READING = (
     (
         "without it",
         "How many fewer pictures are right once the direction is taken out of the layer at every position. The band ends at the worst of 19 random "
-        "directions along which activations vary as much; a concept that does not go beyond it costs no more than chance.",
+        "directions along which activations vary as much; a concept that does not go beyond it costs no more than chance, and one class in twenty goes beyond it "
+        "by chance alone.",
     ),
 )
 
