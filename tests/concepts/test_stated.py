@@ -1,11 +1,15 @@
 """Networks that state their concepts or prototypes: recognized, split by pencil, used by students and importance."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 import seewhy
+from command import command
 from seewhy.api.concept_mapping import concept_map
 from seewhy.concepts.loading import load_dictionary
 from seewhy.concepts.stated import PrototypeNetwork, stated_concepts
@@ -86,7 +90,9 @@ class TestBottleneck:
         found = concept_map(picture, seewhy.Model(Bottleneck(), **STATE), target=0)
         with pytest.raises(LayerError, match="no places"):
             found.overlay(0)
-        assert "red" in found.page() and found.picture().width > 0
+        page = found.page()
+        assert "red" in page and "what no concept explains" not in page and "maker called it" in page
+        assert found.picture().width > 0
 
     def test_students_read_it(self):
         generator = torch.Generator().manual_seed(0)
@@ -106,6 +112,24 @@ class TestBottleneck:
         model = seewhy.Model(Bottleneck(), **STATE)
         found = seewhy.importance(model, data, of="concepts")
         assert {weight.unit for weight in found.weights} == {"red", "green", "blue"}
+
+    def test_importance_on_the_command_line(self, tmp_path, capsys):
+        lines = (
+            "import sys, seewhy",
+            f"sys.path.insert(0, {str(Path(__file__).parent)!r})",
+            "from test_stated import Bottleneck",
+        )
+        stated = (
+            "def made():\n    return seewhy.Model(Bottleneck(), size=8, mean=0.0, std=1.0, labels=['warm', 'cold'])\n"
+        )
+        (tmp_path / "net.py").write_text("\n".join((*lines, stated)))
+        (tmp_path / "photos").mkdir()
+        for number, colour in enumerate(("red", "lime", "blue")):
+            Image.new("RGB", (8, 8), colour).save(tmp_path / "photos" / f"{number}.png")
+        order = ("importance", tmp_path / "photos", "-m", f"{tmp_path / 'net.py'}:made", "--of", "concepts")
+        code, stdout, stderr = command(capsys, *order, "-o", tmp_path / "out", "--json")
+        assert (code, stderr) == (0, "")
+        assert {one["unit"] for one in json.loads(stdout)["weights"]} == {"red", "green", "blue"}
 
     def test_saved_and_read_back(self, tmp_path):
         made = stated_concepts(seewhy.Model(Bottleneck(), **STATE))

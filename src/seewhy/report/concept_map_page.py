@@ -55,7 +55,7 @@ def concept_map_page(photo: PhotoConcepts, pictures: ConceptPictures | None = No
         cautions=words.cautions(photo),
         content=content,
         numbers=photo.numbers(),
-        creed=words.CREED,
+        creed=words.creed(photo),
         command=command,
         provenance=photo.provenance,
     )

@@ -85,7 +85,7 @@ def concept_map_picture(photo: PhotoConcepts, pictures: ConceptPictures | None =
     scale = Scale(tuple(zip(ends.ticks, ends.labels, strict=True)))
     chart = waterfall(made.steps, scale, width=WIDTH, notes=(words.how_line(photo),))
     parts = [head, chart, _strips(photo, made.shown, pictures) if photo.spatial else None]
-    return stacked([*parts, panel([(line, 13, SOFT) for line in words.CREED], WIDTH, _GAP)], _GAP)
+    return stacked([*parts, panel([(line, 13, SOFT) for line in words.creed(photo)], WIDTH, _GAP)], _GAP)
 
 
 def _strips(photo: PhotoConcepts, shown: tuple[int, ...], pictures: ConceptPictures | None) -> Image.Image:

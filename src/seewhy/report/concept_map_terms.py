@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from seewhy.concepts.photo_concepts import PhotoConcepts
+from seewhy.concepts.stated import StatedConcepts
 from seewhy.render.bar import figures, percent
 from seewhy.render.waterfall import Step, summed
 
@@ -13,11 +14,9 @@ LEAST = 0.02
 LARGE = 0.25
 """Share of what is to be explained from which on a rest is worth a warning."""
 REST = "what no concept explains"
-CREED = (
-    "A concept is a direction that was found in the layer, not a word: what it stands for, its pictures suggest and do not prove.",
-    "The sum says how the network arrived at this number, not whether the answer is right.",
-)
-"""Said at the foot of every page."""
+FOUND = "A concept is a direction that was found in the layer, not a word: what it stands for, its pictures suggest and do not prove."
+STATED = "A concept is called what the network's maker called it; whether that is what the network sees there is another question."
+SUM = "The sum says how the network arrived at this number, not whether the answer is right."
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,17 @@ def split(photo: PhotoConcepts, count: int = SHOWN) -> Split:
         terms.append((f"{len(others)} {noun}", float(photo.contributions[list(others)].sum())))
     if bool(photo.dictionary.offset.any()):
         terms.append(("offset of the dictionary", photo.offset))
-    terms.append((REST, photo.rest))
+    if photo.rest or not isinstance(photo.dictionary, StatedConcepts):
+        terms.append((REST, photo.rest))
     if not photo.found.affine:
         terms.append(("missed by the sum", photo.error))
     *steps, last = summed(("the layer gives nothing", photo.baseline), terms, f"{photo.unit} of {photo.target}")
     return Split(shown, (*steps, replace(last, end=photo.score)))
+
+
+def creed(photo: PhotoConcepts) -> tuple[str, ...]:
+    """Return what is said at the foot."""
+    return (STATED if isinstance(photo.dictionary, StatedConcepts) else FOUND, SUM)
 
 
 def answer_line(photo: PhotoConcepts) -> str:
@@ -70,7 +75,8 @@ def sum_line(photo: PhotoConcepts) -> str:
         parts.append(f"{float(against):+.3g} by concepts that speak against it")
     if bool(photo.dictionary.offset.any()):
         parts.append(f"{photo.offset:+.3g} by the dictionary's offset")
-    parts.append(f"{photo.rest:+.3g} by what no concept explains")
+    if photo.rest or not isinstance(photo.dictionary, StatedConcepts):
+        parts.append(f"{photo.rest:+.3g} by what no concept explains")
     parts.append(_error(photo))
     return f"{photo.target}: {figures(photo.score)} {photo.unit} = " + ", ".join(parts) + "."
 
