@@ -109,9 +109,17 @@ def test_groups_are_called_by_their_classes_or_as_the_user_wants(grouped):
         model.called({"odd": ("cat", "car")}, CLASSES)
 
 
-def test_text_names_both_groups_and_the_sum(grouped):
-    text = model_of(grouped).text([f"n{i}" for i in range(7)], CLASSES)
-    assert text.count("\n") == 5 and "n0" in text.splitlines()[0] and text.count("≤ 0") == 3
+def test_text_gives_each_group_the_sum_that_speaks_for_it(grouped):
+    model = model_of(grouped, 2)
+    numbers = [f"n{i}" for i in range(7)]
+    lines = model.text(numbers, CLASSES).splitlines()
+    assert len(lines) == 2 + 6 and "larger sum" in lines[0]
+    for node in model.inner.tolist():
+        left, right = model.sums(node, numbers)
+        weights = {numbers[place]: float(model.weights[node, place]) for place in range(7)}
+        for text, sign in ((left, -1), (right, 1)):
+            told = dict(part.split(" ")[::-1] for part in text.split(" + ") if " " in part)
+            assert told == {name: f"{abs(w):.2f}" for name, w in weights.items() if w * sign > 0}
 
 
 def test_two_classes_are_one_fork_and_still_numbers_are_never_read():

@@ -17,6 +17,8 @@ from seewhy.surrogates.words import listed
 
 SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20)
 """Non-zeros of a split that are fitted."""
+READING = "Of two groups the one with the larger sum is taken; each number counts as so many deviations above (or below) its mean."
+"""Stands over a hierarchy as text."""
 SMALL = 0.02
 """A picture that the teacher gives to the classes of a node with less probability than this takes no part in its split."""
 
@@ -203,22 +205,27 @@ class Hierarchy(Branching):
         )
 
     def text(self, names: Sequence[str], classes: Sequence[str]) -> str:
-        """Return the forks as indented lines, each with the sum that decides: positive goes to the second group."""
+        """Return the forks as indented lines: each group with the sum that speaks for it."""
         questions = []
         for node in range(len(self.children)):
             left, right = (
                 self.group(child, classes) if child != NONE else "" for child in self.children[node].tolist()
             )
-            total = self.formula(node, names)
-            questions.append((f"{left} if {total} ≤ 0", f"{right} if that is > 0"))
-        return self.outline(questions)
+            for_left, for_right = self.sums(node, names)
+            questions.append((f"{left}: {for_left}", f"{right}: {for_right}"))
+        return f"{READING}\n\n{self.outline(questions)}"
 
-    def formula(self, node: int, names: Sequence[str]) -> str:
-        """Return the log-odds of a fork as people read it: "+1.20 concept 3 -0.40 concept 7 +0.11"."""
-        parts = [
-            f"{float(self.weights[node, place]):+.2f} {names[place]}" for place in order_of(self.weights[node]).tolist()
-        ]
-        return " ".join([*parts, f"{float(self.bias[node]):+.2f}"])
+    def sums(self, node: int, names: Sequence[str]) -> tuple[str, str]:
+        """Return what speaks for the left and for the right group of a fork, as people read it: "1.20 concept 3 + 0.40 concept 7 + 0.11"."""
+        parts: tuple[list[str], list[str]] = ([], [])
+        for place in order_of(self.weights[node]).tolist():
+            weight = float(self.weights[node, place])
+            parts[weight > 0].append(f"{abs(weight):.2f} {names[place]}")
+        bias = float(self.bias[node])
+        if bias:
+            parts[bias > 0].append(f"{abs(bias):.2f}")
+        left, right = (" + ".join(side) or "0" for side in parts)
+        return left, right
 
 
 def rows_of(lesson: Lesson, x: Float[Tensor, "n m"]) -> Float[Tensor, "j r"]:
