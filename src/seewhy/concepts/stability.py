@@ -28,7 +28,8 @@ class Stability:
     Attributes:
         seeds: of each concept, mean |cosine| to its match in dictionaries of other seeds, fitted on the same pictures.
         halves: of each concept, mean |cosine| between its matches in the two halves of the pictures, each with its own dictionary.
-        random: what as many random directions, of the signs that atoms have, reach when they are matched with the atoms: mean over concepts and draws.
+        random: what as many random directions reach when they are matched with the atoms: mean over concepts and draws. They are the atoms themselves, the
+            channels of each shuffled, so that they have the atoms' signs and are as concentrated.
         activations: the same for as many activations, drawn at random: what is like every activation is found by any method.
     """
 
@@ -106,8 +107,8 @@ def _halves(dictionary: Dictionary, features: Features, source: Source, own: int
 
 def _random_directions(dictionary: Dictionary, seed: int) -> Sequence[Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(DRAWS, *dictionary.atoms.shape, generator=generator)
-    return list(noise.abs() if bool((dictionary.atoms >= 0).all()) else noise)
+    atoms = dictionary.atoms
+    return [atoms.gather(1, torch.rand(atoms.shape, generator=generator).argsort(dim=1)) for _ in range(DRAWS)]
 
 
 def _activations(dictionary: Dictionary, rows: Float[Tensor, "m c"], seed: int) -> Sequence[Tensor]:
