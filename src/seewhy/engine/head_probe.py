@@ -79,4 +79,4 @@ class HeadProbe(NetworkProbe):
         while pack := list(islice(variants, max(1, ROWS // images))):
             answers = self._head.answers(torch.cat(pack)).to(self._raw.device)
             self._bill.pay_rows(Cost(partial=len(answers)), images)
-            yield from answers.split(images)
+            yield from torch.split(answers, images)
