@@ -137,3 +137,11 @@ def test_a_student_of_attributes_that_tell_everything_agrees_and_its_control_doe
     assert student.frontier.area.low > 0.2
     assert "6 of 60 pictures have no row" in student.about["notes"][0]
     assert "the same attributes of other pictures" in student.verdict()[1]
+    kept = seewhy.load_student(student.save(tmp_path / "kept.json"), session.model, table=tmp_path / "table.csv")
+    known = inputs[: COUNT - 6]
+    assert torch.equal(kept.scores((known, labels[: COUNT - 6])), student.scores((known, labels[: COUNT - 6])))
+    with pytest.raises(ConfigError, match="give the table"):
+        seewhy.load_student(tmp_path / "kept.json", session.model).predict((known, labels[: COUNT - 6]))
+    reads_channels = seewhy.distill(session.model, (inputs, labels), on="channels", layer="0")
+    with pytest.raises(ConfigError, match="not attributes"):
+        seewhy.load_student(reads_channels.save(tmp_path / "other.json"), table=tmp_path / "table.csv")

@@ -48,6 +48,16 @@ def test_a_picture_has_the_words_of_its_colours_and_no_others(halves):
     torch.testing.assert_close(basis.words[word], COLOURS, atol=1e-5, rtol=0)
 
 
+def test_a_word_lights_up_where_its_colour_is_by_how_much_nearer_it_is_than_the_next(halves):
+    found, pairs = halves
+    basis = SuperpixelWords.fit(found, torch.arange(48), 4)
+    codes, word = basis.maps.codes(found), basis.word_of(COLOURS)
+    left = int(pairs[0, 0])
+    next_nearest = (COLOURS - COLOURS[left]).norm(dim=1).sort().values[1]
+    torch.testing.assert_close(codes[0, word[left], :, :8], next_nearest.expand(16, 8), atol=1e-4, rtol=0)
+    assert int((codes[0] > 0).sum()) == 256
+
+
 def test_a_cell_counts_by_the_share_that_a_segment_covers():
     activation = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
     segments = torch.zeros(4, 4, dtype=torch.long)

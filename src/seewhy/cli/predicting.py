@@ -28,6 +28,7 @@ class Order:
     student: Path
     photos: list[Path]
     model: str | None
+    table: Path | None
     checkpoint: Path | None
     out: Path
     as_json: bool
@@ -79,7 +80,7 @@ def run(order: Order) -> None:
 
 
 def _settled(order: Order) -> Job:
-    student = load_student(order.student)
+    student = load_student(order.student, table=order.table)
     name, checkpoint = _model(order, student)
     session = Session(load_model(name, checkpoint), device=order.device)
     student.check_network(session.model)
@@ -108,4 +109,5 @@ def _command(order: Order, photo: Path) -> str:
     words = ["seewhy", "predict", str(order.student), str(photo)]
     words += ["--model", order.model] if order.model else []
     words += ["--checkpoint", str(order.checkpoint)] if order.checkpoint else []
+    words += ["--table", str(order.table)] if order.table else []
     return shlex.join(words)

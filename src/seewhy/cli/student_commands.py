@@ -110,6 +110,14 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="What is known of the photos, for a student that reads attributes.",
+            show_default=False,
+        ),
+    ] = None,
     checkpoint: Checkpoint = None,
     out: Out = Path(),
     as_json: AsJson = False,
@@ -127,6 +135,7 @@ def predict(
             student=student,
             photos=photos,
             model=model,
+            table=table,
             checkpoint=checkpoint,
             out=out,
             as_json=as_json,

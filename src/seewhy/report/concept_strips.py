@@ -13,6 +13,7 @@ from seewhy.data.features import Features
 from seewhy.engine.model import Model
 from seewhy.render.encode import data_uri, webp_bytes
 from seewhy.surrogates.basis import Basis, ConceptScores, PooledChannels
+from seewhy.surrogates.superpixel_words import SuperpixelWords
 
 COUNT = 5
 """Pictures of a strip."""
@@ -41,6 +42,8 @@ def pictures_of(basis: Basis, features: Features, model: Model) -> ConceptPictur
         return ConceptPictures(features, basis.dictionary, model)
     if isinstance(basis, PooledChannels):
         return ConceptPictures(features, _axes(basis), model)
+    if isinstance(basis, SuperpixelWords):
+        return ConceptPictures(features, basis.maps, model)
     return None
 
 

@@ -130,9 +130,9 @@ class AttributeColumns(Basis):
         """Whose features come along."""
         return self.at
 
-    def with_table(self, table: Table | str | Path) -> "AttributeColumns":
+    def with_table(self, table: str | Path) -> "AttributeColumns":
         """Return the same with the rows of other pictures."""
-        return replace(self, table=table if isinstance(table, Table) else read_table(table))
+        return replace(self, table=read_table(table))
 
     def read(self, features: Features) -> Float[Tensor, "n m"]:
         """Return what the table says about each picture.

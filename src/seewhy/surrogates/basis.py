@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -13,6 +14,7 @@ from seewhy.concepts.dictionary import Dictionary
 from seewhy.concepts.loading import dictionary_from
 from seewhy.core.values import Array
 from seewhy.data.features import Features
+from seewhy.errors import ConfigError
 
 MOST_CHANNELS = 1 << 20
 """A layer that claims more is none."""
@@ -55,6 +57,14 @@ class Basis(ABC):
     @abstractmethod
     def from_plain(cls: type[B], plain: Mapping[str, Any]) -> B:
         """Read back what `plain` gave; raise `ValueError`, `KeyError` or `TypeError` where it is no such thing."""
+
+    def with_table(self, table: str | Path) -> "Basis":
+        """Return the same with what a table says of other pictures.
+
+        Raises:
+            ConfigError: it reads no attributes.
+        """
+        raise ConfigError(f"the student reads {self.noun}s, not attributes: {table} is not needed")
 
     def control(self, features: Features, seed: int) -> "Basis":
         """Return as many random directions: what a readable model makes of these owes nothing to concepts."""

@@ -26,12 +26,15 @@ LARGEST = 1 << 28
 """A file that is larger is none of ours."""
 
 
-def load_student(path: str | Path, model: Model | nn.Module | str | None = None) -> Student:
+def load_student(
+    path: str | Path, model: Model | nn.Module | str | None = None, table: str | Path | None = None
+) -> Student:
     """Read what `Student.save` wrote; nothing in the file is executed, and no network that it names is loaded.
 
     Args:
         path: of the `.json` file.
         model: the network that it was made for, so that it can look at photos; its features can be asked about without.
+        table: what is known of the pictures that it will be asked about, for a student that reads attributes; its file holds none.
 
     Raises:
         DataError: no such file, or no student.
@@ -67,6 +70,8 @@ def load_student(path: str | Path, model: Model | nn.Module | str | None = None)
         DataError,
     ) as error:
         raise DataError(f"{path}: no student saved by seewhy ({error})") from error
+    if table is not None:
+        student = replace(student, basis=student.basis.with_table(table))
     if model is None:
         return student
     session = session_of(model, None)

@@ -11,10 +11,11 @@ from sklearn import cluster  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+from seewhy.concepts.dictionary import Dictionary
 from seewhy.core.values import Array
 from seewhy.data.features import Features
 from seewhy.engine.model import Model
-from seewhy.errors import DataError, LayerError
+from seewhy.errors import ConfigError, DataError, LayerError
 from seewhy.ops.segments import members, slic_segments
 from seewhy.surrogates.basis import Basis
 
@@ -36,6 +37,34 @@ class Segmented:
 
     pooled: Float[Tensor, "s c"]
     owner: Int[Tensor, " s"]
+
+
+class WordMaps(Dictionary):
+    """Where a word is, place by place: how much nearer an activation is to it than to the next word, 0 where another is nearer.
+
+    Limits: places, not segments: the pictures that it lights up show about where a segment of this word is.
+    """
+
+    key: ClassVar = "words"
+    title: ClassVar = "superpixel words"
+
+    @classmethod
+    def fit(cls, rows: Float[Tensor, "m c"], count: int, seed: int = 0) -> "WordMaps":
+        """Refuse: words are found among segments.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError("superpixel words are found among segments of pictures: distill with on='superpixels'")
+
+    def coded(self, rows: Float[Tensor, "m c"]) -> Float[Tensor, "m k"]:
+        """Return by how much each word is the nearest."""
+        away = torch.cdist(rows, self.atoms)
+        if len(self) == 1:
+            return torch.ones_like(away)
+        nearest = away.topk(2, dim=1, largest=False)
+        lead = nearest.values[:, 1:] - nearest.values[:, :1]
+        return torch.zeros_like(away).scatter_(1, nearest.indices[:, :1], lead)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +122,11 @@ class SuperpixelWords(Basis):
     def layer(self) -> str:
         """Whose activations are pooled."""
         return self.at
+
+    @property
+    def maps(self) -> WordMaps:
+        """Where each word is."""
+        return WordMaps(self.words, torch.zeros(self.words.shape[1]), self.names, self.at)
 
     def read(self, features: Features) -> Float[Tensor, "n m"]:
         """Return 1 for each word that a picture has, 0 for the others.
