@@ -137,7 +137,7 @@ def _lines(found: Concepts) -> Table:
     for title in (f"importance: {words.SCALES[found.by]}", "stability", "share", "speaks for"):
         made.add_column(title)
     for place, one in enumerate(found.concepts[:MOST_LINES], 1):
-        speaks = ", ".join(f"{name} {words.signed(value)}" for name, value in list(one.speaks_for.items())[:2])
+        speaks = ", ".join(f"{name} {value}" for name, value in words.speaks(one, 2))
         shown = [one.note] if one.note else [words.size_text(one, found.by), words.stability_text(one)]
         cells = [*shown, *([words.share_text(one), speaks] if not one.note else [])]
         made.add_row(*map(Text, (str(place), one.name, *cells)))

@@ -75,7 +75,7 @@ def _card(found: Concepts, one: Concept, place: int, shown: Axis | None, detail:
     return {
         "place": place,
         "number": one.number,
-        "name": one.name,
+        "name": kept(one.name),
         "numbered": one.name != f"concept {one.number}",
         "note": one.note,
         "bar": _bar(one.size, shown),
@@ -85,7 +85,7 @@ def _card(found: Concepts, one: Concept, place: int, shown: Axis | None, detail:
         "share": words.share_text(one),
         "prevalence": kept(percent(one.prevalence)),
         "classes": words.classes_text(one),
-        "speaks": [(name, words.signed(value)) for name, value in list(one.speaks_for.items())[:3]],
+        "speaks": words.speaks(one),
         "effects": [(name, words.effect_text(value), *_signed_bar(one, value)) for name, value in _strongest(one)],
         "pictures": [_picture(found, one, lit, *detail) for lit in one.top],
     }

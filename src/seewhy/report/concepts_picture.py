@@ -62,7 +62,7 @@ def _lines(found: Concepts, one: Concept, place: int) -> list[tuple[str, int, tu
         lines.append((words.size_text(one, found.by), 14, SOFT))
     ink = SOFT if one.steady else _UNSURE
     lines.append((f"stability {words.stability_text(one)}", 14, ink))
-    speaks = ", ".join(f"{name} {words.signed(value)}" for name, value in list(one.speaks_for.items())[:2])
+    speaks = ", ".join(f"{name} {value}" for name, value in words.speaks(one, 2))
     return [*lines, (f"speaks for {speaks}", 14, SOFT)] if speaks else lines
 
 

@@ -16,6 +16,8 @@ CREED = (
 )
 """Said at the foot of every page."""
 
+SLIGHT = 0.1
+"""Beside the answer that a concept speaks for most, one for which it speaks by less than this share of that is not named."""
 MOST_NAMED = 6
 """Concepts that a caution names."""
 
@@ -120,7 +122,7 @@ def _unstable(shaky: Sequence[Concept], found: Concepts) -> str:
 
 
 def _are(listed: Sequence[Concept]) -> str:
-    names = ", ".join(f"“{one.name}”" for one in listed[:MOST_NAMED])
+    names = ", ".join(f"“{kept(one.name)}”" for one in listed[:MOST_NAMED])
     more = f" and {len(listed) - MOST_NAMED} more" if len(listed) > MOST_NAMED else ""
     return f"{names}{more} {'are' if len(listed) > 1 else 'is'}"
 
@@ -166,6 +168,13 @@ def classes_text(one: Concept) -> str:
         kept(f"{entry.name} {percent(entry.share)} (of all pictures {percent(entry.base)})")
         for entry in one.classes[:3]
     )
+
+
+def speaks(one: Concept, most: int = 3) -> list[tuple[str, str]]:
+    """Return the answers that a concept speaks for with what they lose without it, those beside which it is not slight."""
+    largest = max(one.speaks_for.values(), default=0.0)
+    listed = [(name, signed(value)) for name, value in one.speaks_for.items() if value >= SLIGHT * largest]
+    return listed[:most]
 
 
 def caption(found: Concepts, lit: Lit) -> str:
