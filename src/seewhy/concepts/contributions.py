@@ -19,8 +19,8 @@ NODES = (4, 16, 64)
 """Places on the way from nothing to the activation, where one is not enough; more are taken while the terms miss the score."""
 EXACT = {torch.float64: 1e-9, torch.float32: 1e-5}
 """What the terms may miss of the size of all of them and still count as exact."""
-CLOSE = 5e-3
-"""What they may miss before more places are taken."""
+CLOSE = 1e-2
+"""Share of score and baseline that they may miss before more places are taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def contributions(
     which is linear in A, so each concept k gets u_k (g . D_k) at each place, the offset g . o, and the rest g . rest. Codes u are the dictionary's own;
     those of concept vectors, which are no reconstruction, are found together by least squares. Where what follows the layer is
     affine on the way, g is the same everywhere on it and one place is exact: that is tried (gradients in the middle and at the end agree, and the terms add
-    up), not assumed. Else the places are Gauss-Legendre nodes, more while the terms miss more than half a percent of their size.
+    up), not assumed. Else the places are Gauss-Legendre nodes, more while the terms miss more than a hundredth.
 
     Args:
         head: what follows the layer.
@@ -160,16 +160,20 @@ class _Way:
         return cls(activation.to(score), score, baseline, middle, end)
 
     def affine(self) -> bool:
-        """Say whether the gradient is the same in the middle and at the end, and leaves nothing over."""
+        """Say whether the gradient is the same in the middle and at the end, and leaves nothing over but rounding."""
         tolerance = EXACT.get(self.score.dtype, EXACT[torch.float32])
         same = torch.allclose(self.slope, self.end, rtol=1e-4, atol=1e-4 * float(self.end.abs().max()))
-        return same and bool((self.missed() <= tolerance).all())
+        size = (self.slope * self.activation).flatten(1).abs().sum(dim=1) + self.score.abs() + self.baseline.abs()
+        return same and bool((self.missed() <= tolerance * size).all())
 
     def missed(self) -> Float[Tensor, " n"]:
-        """Return what the terms miss of the score, in shares of the size of all of them."""
+        """Return what the terms miss of the score."""
         terms = (self.slope * self.activation).flatten(1)
-        size = terms.abs().sum(dim=1) + self.score.abs() + self.baseline.abs()
-        return (self.score - self.baseline - terms.sum(dim=1)).abs() / size.clamp_min(1e-30)
+        return (self.score - self.baseline - terms.sum(dim=1)).abs()
+
+    def close(self) -> bool:
+        """Say whether the terms miss little of what they are to add up to."""
+        return bool((self.missed() <= CLOSE * (self.score.abs() + self.baseline.abs())).all())
 
     def refined(self, head: Head, raw: Tensor, bound: BoundTarget) -> "_Way":
         """Return the way of one picture with so many places that the terms miss little, or with the most that are taken."""
@@ -181,7 +185,7 @@ class _Way:
             rows = head.raw_with(raw.expand(steps, *raw.shape[1:]), between.to(raw))
             _, slopes = head.slopes(rows, bound.each(steps))
             way = replace(self, slope=(weights.view(axes) * slopes).sum(dim=0, keepdim=True), steps=steps)
-            if bool((way.missed() <= CLOSE).all()):
+            if way.close():
                 break
         return way
 
