@@ -86,6 +86,7 @@ def test_a_trace_is_told_in_words(material):
     word, sign = ("present", ">") if step.affirmed else ("absent", "<")
     value, bar = apart(step.value, step.threshold)
     assert step.text == f"It went {step.side} because {step.evidence[0].name} is {word}: {value} {sign} {bar}."
+    assert step.short == f"{step.evidence[0].name} {word}: {value} {sign} {bar}"
     assert one.text.splitlines()[0] == f"1. {step.text}"
     assert one.text.splitlines()[-1].startswith(f"So the student says {one.answer}")
 

@@ -54,6 +54,7 @@ class Step:
         value: what decides: the number that is read, or the sum.
         threshold: above which it goes right.
         evidence: what the question reads, the strongest first.
+        short: the same in a few words, for the caption of a picture: "concept 3 absent: 0.02 < 0.31".
         text: "It went left because concept 3 is absent: 0.02 < 0.31."
     """
 
@@ -63,6 +64,7 @@ class Step:
     value: float
     threshold: float
     evidence: tuple[Evidence, ...]
+    short: str
     text: str
 
     @property
@@ -182,7 +184,8 @@ def _asked(student: Student, tree: Tree, x: Float[Tensor, " m"], node: int, chil
     read, edge = apart(value, bar)
     sign = ">" if affirmed else "<" if value < bar else "="
     text = f"It went {SIDES[affirmed]} because {name} is {tree.ways(node)[affirmed]}: {read} {sign} {edge}."
-    return Step(node, child, affirmed, value, bar, (Evidence(number, name, value),), text)
+    short = f"{name} {tree.ways(node)[affirmed]}: {read} {sign} {edge}"
+    return Step(node, child, affirmed, value, bar, (Evidence(number, name, value),), short, text)
 
 
 def _summed(student: Student, model: Hierarchy, x: Float[Tensor, " m"], node: int, child: int) -> Step:
@@ -203,7 +206,8 @@ def _summed(student: Student, model: Hierarchy, x: Float[Tensor, " m"], node: in
     )
     sum_text, _ = apart(total, 0.0)
     text = f"It went {SIDES[affirmed]}, to {group}: the sum is {sum_text}, {'above' if affirmed else 'not above'} 0, most of all because of {why}."
-    return Step(node, child, affirmed, total, 0.0, evidence, text)
+    short = f"{group}: sum {sum_text} {'>' if affirmed else '≤'} 0"
+    return Step(node, child, affirmed, total, 0.0, evidence, short, text)
 
 
 def apart(value: float, threshold: float) -> tuple[str, str]:
