@@ -19,7 +19,7 @@ from seewhy.errors import ConfigError, nearest
 from seewhy.surrogates.distilling import Course, Material, distilled
 from seewhy.surrogates.frontier import POINTS
 from seewhy.surrogates.kinds import kinds
-from seewhy.surrogates.lesson import By, Splits
+from seewhy.surrogates.lesson import By, Splits, taught_classes
 from seewhy.surrogates.reading import STATED, Reading, check_reading
 from seewhy.surrogates.student import Student, names_of
 from seewhy.surrogates.surrogate import Surrogate
@@ -143,8 +143,7 @@ def distillation(
     on = _stated(session, given.layer) if on == STATED else on
     reading = Reading.of(on, count, dictionary, table, key)
     given, notes = reading.known(given)
-    taught = given.labels if course.by == "labels" else given.predicted
-    splits = Splits.drawn(taught, course.seed)
+    splits = Splits.drawn(taught_classes(given, course.by), course.seed)
     basis = reading.basis(given, splits.fit, course.seed)
     material = Material(given, basis, splits, names_of(session.model.labels, given.outputs.shape[1]))
     about = session.provenance | {

@@ -23,7 +23,7 @@ from seewhy.concepts.dictionary import Dictionary
 from seewhy.concepts.loading import load_dictionary
 from seewhy.core.method import AUTO
 from seewhy.data.features import Features, features
-from seewhy.errors import ConfigError
+from seewhy.errors import ConfigError, DataError
 from seewhy.report.comparison_page import comparison_page
 from seewhy.report.student_comparison import Compared, compared, comparison_csv, comparison_numbers
 from seewhy.report.student_page import student_numbers, student_page
@@ -81,6 +81,8 @@ def run(order: Order) -> None:
     with watched() as watch, console.usage():
         if order.teacher not in TEACHERS:
             raise ConfigError(f"--teacher is 'network' or 'labels', got {order.teacher!r}")
+        if not order.data.exists():
+            raise DataError(f"{order.data}: no such folder")
         wanted = chosen_kinds(order.kinds)
         folder = prepare(order.out)
         paths = _paths(folder, order.stem, list(wanted))

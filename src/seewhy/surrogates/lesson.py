@@ -53,14 +53,35 @@ class Splits:
         learnable = int((torch.bincount(classes[made.fit]) >= LEAST).sum()) if len(made.fit) else 0
         if learnable < 2 or not len(made.choose):
             raise DataError(
-                f"{len(classes)} pictures of {len(torch.unique(classes))} classes: {_too_few(learnable)}; a student is fitted on a half of the pictures, "
+                f"{_counted(len(classes), 'picture', 'pictures')} of {_counted(len(torch.unique(classes)), 'class', 'classes')}, as the teacher sees them: "
+                f"{_too_few(learnable)}; a student is fitted on a half of the pictures, "
                 f"and learns a class from at least {LEAST}, so give {2 * LEAST} or more of each of at least two classes"
             )
         return made
 
 
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
 def _too_few(learnable: int) -> str:
     return "there is one class only to learn" if learnable == 1 else "too few of each class to learn any"
+
+
+def taught_classes(features: Features, by: By) -> Int[Tensor, " n"]:
+    """Return the class that the teacher gives to each picture.
+
+    Raises:
+        ConfigError: the labels teach, and some are not known.
+    """
+    if by == "network":
+        return features.predicted
+    unknown = int((features.labels < 0).sum())
+    if unknown:
+        raise ConfigError(
+            f"the labels are to teach, and {unknown} of {len(features)} pictures have none; put each class into a folder of its name"
+        )
+    return features.labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,12 +111,7 @@ class Lesson:
         Raises:
             ConfigError: the labels teach, and some are not known.
         """
-        if by == "labels" and bool((features.labels < 0).any()):
-            unknown = int((features.labels < 0).sum())
-            raise ConfigError(
-                f"the labels are to teach, and {unknown} of {len(features)} pictures have none; put each class into a folder of its name"
-            )
-        taught = features.labels if by == "labels" else features.predicted
+        taught = taught_classes(features, by)
         counts = torch.bincount(taught[fit], minlength=features.outputs.shape[1])
         classes = tuple((counts >= LEAST).nonzero()[:, 0].tolist())
         return cls(x, features.outputs, features.labels, classes, by)

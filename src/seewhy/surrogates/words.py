@@ -102,18 +102,16 @@ def verdict(frontier: Frontier, noun: str, control: str = RANDOM) -> tuple[str, 
     if point is None:
         return "unclear", f"There is no model small enough to tell {noun} from {control}."
     at = f"At {counted(point.size, frontier.unit)}"
-    told = (
-        f"{noun} reach a fidelity of {share(point.fidelity)}, {control} {share(point.control)}: "
-        f"{points(point.gap.value)} (95 % interval {100 * point.gap.low:+.1f} to {100 * point.gap.high:+.1f})"
-    )
+    gap = f"{points(point.gap.value)} (95 % interval {100 * point.gap.low:+.1f} to {100 * point.gap.high:+.1f})"
+    own, other = share(point.fidelity), share(point.control)
     if point.gap.low > 0:
-        return "passes", f"{at}, {told}."
+        return "passes", f"{at}, {noun} reach a fidelity of {own}, {control} {other}: {gap}."
     if point.gap.high < 0:
-        return "fails", f"{at}, {control} do better: {told}. What it reads here says little."
-    return (
-        "unclear",
-        f"{at}, {noun} do not beat {control}: {told}. As many of these would do as well.",
-    )
+        return (
+            "fails",
+            f"{at}, {control} (fidelity {other}) do better than {noun} ({own}): {gap}. What it reads says little here.",
+        )
+    return "unclear", f"{at}, {noun} (fidelity {own}) are not shown to beat {control} ({other}): {gap}."
 
 
 def listed(names: Sequence[str]) -> str:
