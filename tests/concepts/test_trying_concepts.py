@@ -1,6 +1,6 @@
 """Given concepts on a network that provably uses one of them; and what is wrong with what is given."""
 
-import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from bright_patch import concepts, data, model, noise, others, patched, unlabell
 from PIL import Image
 
 import seewhy
+from networks import SmallViT, seeded
 from seewhy.data.features import features
 from seewhy.errors import ConfigError, DataError, TargetError
 
@@ -167,9 +168,19 @@ def test_other_ways_find_the_planted_concept_too(way):
     assert not found["nothing"].verified
 
 
-def test_only_plain_values_are_in_the_numbers(found):
-    import json
+def test_everything_goes_into_a_file_of_plain_values(found, tmp_path):
+    kept = json.loads(found.save(tmp_path / "found.json").read_text())
+    assert kept["concepts"][0]["classes"]["bright"]["direction"] == "for"
+    assert kept == json.loads(json.dumps(found.numbers(), allow_nan=False))
+    with pytest.raises(DataError, match="found.json"):
+        found.save(tmp_path / "found.json")
 
-    text = json.dumps(found.numbers(), allow_nan=False)
-    assert json.loads(text)["concepts"][0]["classes"]["bright"]["direction"] == "for"
-    assert dataclasses.is_dataclass(found)
+
+def test_the_layer_of_a_transformer_is_one_that_everything_passes_through_and_a_silent_one_is_said():
+    transformer = seewhy.Model(seeded(SmallViT()).float(), size=8, mean=0, std=1)
+    settings = {"random": others(), "repeats": 50}
+    found = seewhy.tcav(transformer, unlabelled(noise(40, 1)), concepts(), **settings)
+    assert any(one.effect.value for one in found["patch"].influences)
+    silent = seewhy.tcav(transformer, unlabelled(noise(40, 1)), concepts(), layer="blocks.1", **settings)
+    assert "choose an earlier layer" in silent.notes[0]
+    assert not any(one.effect.value for one in silent["patch"].influences)

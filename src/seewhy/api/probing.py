@@ -9,11 +9,14 @@ import torch
 from seewhy.api import ModelLike, Session
 from seewhy.concepts.directions import way_of
 from seewhy.concepts.examples import Examples, examples
+from seewhy.concepts.place import passed_layer
 from seewhy.concepts.sensitivity import Sensitivity
 from seewhy.concepts.tcav import REPEATS, Trial
 from seewhy.concepts.trying import Ground, tried
 from seewhy.core.method import AUTO
+from seewhy.data.dataset import Dataset, dataset
 from seewhy.data.features import Features, Progress, features
+from seewhy.engine.black_box import is_black_box
 from seewhy.engine.model import Fit
 from seewhy.errors import ConfigError, DataError
 from seewhy.targets.classes import find_class, name_of
@@ -68,7 +71,8 @@ def tcav(
         model: a `seewhy.Model`, a network, or a name for `seewhy.load_model`; the built-in network if None.
         data: pictures of the classes: a folder, a list of files and folders, ready inputs (inputs (n, c, h, w), labels (n,)), or `Features`.
         concepts: a folder with a folder of pictures for each concept, or {name: pictures}.
-        layer: where concepts are looked for; "auto" is the layer that methods look at.
+        layer: where concepts are looked for; "auto" is the layer that methods look at, or where something goes round that, the last one before it that
+            everything passes through.
         classes: names or indices; None takes the ten with most pictures.
         random: pictures that concepts are set against; None takes the data, for each class without its own.
         way: "mean difference", "ridge" or "logistic": how a concept's direction is found.
@@ -126,7 +130,10 @@ def probing(
     def seen(source: object, at: str) -> Features:
         return features(session, source, at, fit=fit, cache=cache, progress=progress)
 
-    shown = seen(data, layer)
+    source = data if isinstance(data, Features) else dataset(data, session.model)
+    if layer == AUTO and isinstance(source, Dataset) and len(source) and not is_black_box(session.network.module):
+        layer = passed_layer(session, next(source.batches(session.model, 2, fit)).inputs)
+    shown = seen(source, layer)
     chosen = _classes(classes, shown, session.model.labels)
     given = examples(concepts, lambda source: seen(source, shown.layer))
     others = None if random is None else seen(random, shown.layer)

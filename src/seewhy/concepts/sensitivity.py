@@ -1,9 +1,12 @@
 """Given concepts, tried: is each there, does it speak for or against classes, and what is lost without it?"""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from seewhy import render
 from seewhy.concepts.draws import LEVEL
 from seewhy.concepts.erasure import Erasure
 from seewhy.concepts.gate import Gate
@@ -106,6 +109,15 @@ class Sensitivity:
             "settings": plain(self.settings),
             "provenance": plain(self.provenance),
         }
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write everything as JSON; the concepts themselves are saved by `vectors.save`.
+
+        Raises:
+            DataError: a file that exists (unless `force`), a place that cannot be written.
+        """
+        text = json.dumps(self.numbers(), indent=1, allow_nan=False)
+        return render.write_bytes(Path(path), text.encode(), force=force)
 
     def _concept(self, concept: TriedConcept) -> dict[str, Any]:
         made: dict[str, Any] = {

@@ -114,7 +114,7 @@ def tried(given: Examples, ground: Ground, trial: Trial, *, erase: bool = True) 
         "as labelled" if ground.labelled else "as the network says untouched",
         given.left_out,
         given.broken | ground.data.data.broken | ({} if ground.random is None else ground.random.data.broken),
-        (*given.notes, *_notes(ground, concepts, tests)),
+        (*given.notes, *_silent(pulls, ground.data.layer), *_notes(ground, concepts, tests)),
         dataclasses.asdict(trial),
     )
 
@@ -218,6 +218,14 @@ def _others(ground: Ground) -> str:
     if ground.random is not None:
         return f"{min(POOL, len(ground.random))} random pictures"
     return f"pictures of the data set, for each class without its own (at most {POOL})"
+
+
+def _silent(pulls: dict[int, Pull], layer: str) -> list[str]:
+    if any(bool(pull.gradients.any()) for pull in pulls.values()):
+        return []
+    return [
+        f"no class depends on what {layer!r} gives at its places, such as behind the last attention of a network with a class token: choose an earlier layer"
+    ]
 
 
 def _notes(ground: Ground, concepts: Sequence[TriedConcept], tests: int) -> list[str]:
