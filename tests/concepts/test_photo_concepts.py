@@ -110,3 +110,10 @@ def test_a_large_rest_is_said_first(photo):
     found = concept_map(photo, model(), only_blue, "red")
     assert found.photo.rest == pytest.approx(found.score)
     assert "The concepts miss a large part" in found.page()
+
+
+def test_the_matplotlib_figure_is_the_picture(photo):
+    pytest.importorskip("matplotlib")
+    found = concept_map(photo, model(), COLOURS)
+    [axes] = found.figure().axes
+    assert np.array_equal(np.asarray(axes.images[0].get_array()), np.asarray(found.picture()))

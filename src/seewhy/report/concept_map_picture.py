@@ -10,6 +10,7 @@ from torch import Tensor
 from seewhy.concepts.photo_concepts import PhotoConcepts
 from seewhy.concepts.pictures import ConceptPictures, Lit
 from seewhy.render.chart import Scale
+from seewhy.render.contact import contact
 from seewhy.render.overlay import overlay, stacked
 from seewhy.render.scene import drawing_size, resized, scene
 from seewhy.render.strips import Group, Strip, strips
@@ -23,6 +24,8 @@ CELL = 132
 PICTURES = 4
 """Pictures shown of each concept."""
 _GAP = 14
+_TITLE = "Where each concept lies"
+_COLOURS = "orange speaks for it, purple against it; each map's colours end at its own largest value"
 
 
 def drawn_on(photo: PhotoConcepts, values: Float[Tensor, "gh gw"], size: tuple[int, int]) -> Float[np.ndarray, "h w"]:
@@ -84,22 +87,39 @@ def concept_map_picture(photo: PhotoConcepts, pictures: ConceptPictures | None =
     ends = axis([0.0, *(end for step in made.steps for end in (step.begin, step.end))], from_zero=False)
     scale = Scale(tuple(zip(ends.ticks, ends.labels, strict=True)))
     chart = waterfall(made.steps, scale, width=WIDTH, notes=(words.how_line(photo),))
-    parts = [head, chart, _strips(photo, made.shown, pictures) if photo.spatial else None]
+    parts = [head, chart, _concepts(photo, made.shown, pictures) if photo.spatial else None]
     return stacked([*parts, panel([(line, 13, SOFT) for line in words.creed(photo)], WIDTH, _GAP)], _GAP)
+
+
+def _concepts(photo: PhotoConcepts, shown: tuple[int, ...], pictures: ConceptPictures | None) -> Image.Image:
+    """Draw each concept on the photo: beside pictures that show it where there are some, else in a grid."""
+    patched = any(photo.patch(number) is not None for number in shown)
+    return _strips(photo, shown, pictures) if pictures is not None or patched else _grid(photo, shown)
+
+
+def _named(photo: PhotoConcepts, shown: tuple[int, ...]) -> list[tuple[int | None, str]]:
+    """Return the concepts, and what none explains, with what they add."""
+    named: list[tuple[int | None, str]] = [
+        (number, f"{photo.names[number]}: {float(photo.contributions[number]):+.3g}") for number in shown
+    ]
+    return [*named, (None, f"{words.REST}: {photo.rest:+.3g}")] if photo.rest else named
+
+
+def _grid(photo: PhotoConcepts, shown: tuple[int, ...]) -> Image.Image:
+    cells = [(tile(photo, number, 2 * CELL), (name,)) for number, name in _named(photo, shown)]
+    high = max(picture.height for picture, _ in cells)
+    return contact(cells, columns=3, cell=(2 * CELL, high), title=_TITLE, notes=(f"{_COLOURS}.",))
 
 
 def _strips(photo: PhotoConcepts, shown: tuple[int, ...], pictures: ConceptPictures | None) -> Image.Image:
     rows = []
-    for number in shown:
+    for number, name in _named(photo, shown):
         cells = [(tile(photo, number, 2 * CELL), "on this photo")]
-        if (patch := photo.patch(number)) is not None:
+        if number is not None and (patch := photo.patch(number)) is not None:
             cells.append((patch, "its training patch"))
-        if pictures is not None:
+        if number is not None and pictures is not None:
             found = pictures.strongest(number, PICTURES)
             cells += [(pictures.shown(one.picture, number, CELL), caption(pictures, one)) for one in found]
-        rows.append(Strip(f"{photo.names[number]}: {float(photo.contributions[number]):+.3g}", cells))
-    if photo.rest:
-        rows.append(Strip(f"{words.REST}: {photo.rest:+.3g}", [(tile(photo, None, 2 * CELL), "on this photo")]))
-    note = "orange speaks for it, purple against it; each map's colours end at its own largest value"
+        rows.append(Strip(name, cells))
     beside = "; beside it pictures in which the concept is strongest, dark where it is not" if pictures else ""
-    return strips([Group("Where each concept lies", rows, note + beside)], cell=CELL)
+    return strips([Group(_TITLE, rows, _COLOURS + beside)], cell=CELL)
