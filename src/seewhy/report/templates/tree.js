@@ -36,3 +36,4 @@ const mark = () => {
   }
 };
 for (const photo of photos) photo.addEventListener("toggle", mark);
+mark();
