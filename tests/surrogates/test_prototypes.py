@@ -54,6 +54,14 @@ def test_the_first_of_a_class_is_the_picture_that_all_of_its_class_are_most_like
         assert first.pictures[place] == mine[alike[np.ix_(mine, mine)].sum(axis=1).argmax()]
 
 
+def test_of_pictures_that_are_the_same_the_one_is_taken_of_which_the_teacher_is_surest():
+    x = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).repeat(10, 1)
+    outputs = torch.stack([1 - 2 * x[:, 0], 2 * x[:, 0] - 1], dim=1)
+    outputs[[6, 13]] *= 3
+    first = next(Prototypes.path(Lesson(x, outputs, outputs.argmax(1), (0, 1))))
+    assert first.pictures.tolist() == [6, 13]
+
+
 def test_the_next_of_a_class_leaves_pictures_surest_by_brute_force():
     x, owners = clouds(30)
     one, two, *_ = Prototypes.path(lesson(x, owners))

@@ -183,8 +183,7 @@ def _tell(made: Distillation, paths: Mapping[tuple[str, str], Path]) -> None:
     say, students = console.out().print, made.students
     one = next(iter(students.values()))
     given = one.about["pictures"]
-    reads = f"{len(one.basis.names)} {one.basis.noun}s of layer {one.basis.layer}"
-    say(f"{one.heading if len(students) == 1 else _together(one)}: reads {reads}", markup=False)
+    say(f"{one.heading if len(students) == 1 else _together(one)}: reads {one.basis.told}", markup=False)
     say(
         f"  {given['fit']} pictures to fit on, {given['choose']} to choose the size, {given['report']} to report on",
         markup=False,

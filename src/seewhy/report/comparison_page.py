@@ -79,7 +79,7 @@ def lines(rows: list[Compared]) -> list[str]:
 
 def _subtitle(student: Student, name: str) -> str:
     teacher = "taught by the network" if student.by == "network" else "taught by the labels"
-    reads = f"all read {len(student.basis.names)} {student.basis.noun}s of layer {student.basis.layer}"
+    reads = f"all read {student.basis.told}"
     return ", ".join(filter(None, (name, teacher, reads, f"measured on {student.report.pictures} pictures")))
 
 

@@ -116,7 +116,7 @@ def common(student: Student, material: Material | None = None) -> dict[str, Any]
 
 def _subtitles(student: Student, name: str) -> tuple[str, ...]:
     teacher = "taught by the network" if student.by == "network" else "taught by the labels"
-    reads = f"reads {len(student.basis.names)} {student.basis.noun}s of layer {student.basis.layer}"
+    reads = f"reads {student.basis.told}"
     return (", ".join(filter(None, (name, teacher, reads))),)
 
 

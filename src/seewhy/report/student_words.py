@@ -64,7 +64,7 @@ def shared_cautions(student: Student) -> list[str]:
         )
     if report.pictures < FEW:
         made.append(f"Only {report.pictures} pictures to report on: every figure is rough, as the intervals say.")
-    return made
+    return made + [f"{note[:1].upper()}{note[1:]}." for note in student.about.get("notes", ())]
 
 
 def table(student: Student) -> list[tuple[str, str, str, str]]:

@@ -130,6 +130,11 @@ class AttributeColumns(Basis):
         """Whose features come along."""
         return self.at
 
+    @property
+    def told(self) -> str:
+        """How many columns of a table, read as how many numbers."""
+        return f"{len(self.columns)} attributes of a table as {len(self.names)} numbers"
+
     def with_table(self, table: str | Path) -> "AttributeColumns":
         """Return the same with the rows of other pictures."""
         return replace(self, table=read_table(table))

@@ -45,6 +45,11 @@ class Basis(ABC):
     def layer(self) -> str:
         """Whose features are read."""
 
+    @property
+    def told(self) -> str:
+        """How many numbers of what: "16 concepts of layer layer3"."""
+        return f"{len(self.names)} {self.noun}{'s' if len(self.names) != 1 else ''} of layer {self.layer}"
+
     @abstractmethod
     def read(self, features: Features) -> Float[Tensor, "n m"]:
         """Return the numbers of each picture."""

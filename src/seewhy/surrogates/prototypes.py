@@ -18,6 +18,8 @@ SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20)
 CANDIDATES = 2000
 """Pictures that may become prototypes, of all classes; of more, so many are drawn, as many of each class."""
 LEAST_CANDIDATES = 20
+EVEN = 1e-4
+"""Of cosine, within which candidates are as good as each other, and the one of which the teacher is surer is taken."""
 PICTURES = 1500
 """That candidates are tried on; of more, so many are drawn."""
 SHARPNESS = 10.0
@@ -83,7 +85,7 @@ class Prototypes(Surrogate):
         scale = torch.where(lesson.varying, scale, torch.inf)  # what never moves is read as 0
         units = unit_rows((lesson.x - mean) / scale)
         owners = torch.searchsorted(torch.tensor(lesson.classes), lesson.taught)
-        orders = _Choice(units, owners, len(lesson.classes), seed).run(max(SIZES))
+        orders = _Choice(units, owners, len(lesson.classes), lesson.targets.amax(dim=1), seed).run(max(SIZES))
         largest = max(len(order) for order in orders)
         for size in [*(size for size in SIZES if size < largest), min(largest, max(SIZES))]:
             rows = torch.cat([order[:size] for order in orders])
@@ -176,10 +178,13 @@ class _Choice:
         units: rows of length 1 (n, m).
         owners: the class of each, as a place among those that are learned (n,).
         classes: how many are learned.
+        sure: the probability that the teacher gives to that class: of candidates that do as well, the surest is taken (n,).
         seed: of the draw of candidates, and of the pictures that they are tried on, where there are many.
     """
 
-    def __init__(self, units: Float[Tensor, "n m"], owners: Int[Tensor, " n"], classes: int, seed: int) -> None:
+    def __init__(
+        self, units: Float[Tensor, "n m"], owners: Int[Tensor, " n"], classes: int, sure: Float[Tensor, " n"], seed: int
+    ) -> None:
         generator = torch.Generator().manual_seed(seed)
         each = max(LEAST_CANDIDATES, CANDIDATES // classes)
         members = [(owners == place).nonzero()[:, 0] for place in range(classes)]
@@ -187,7 +192,8 @@ class _Choice:
         tried = _drawn(torch.arange(len(units)), PICTURES, generator)
         self.own = owners[tried]
         self.alike = [units[rows] @ units[tried].T for rows in self.candidates]  # of each class (candidates, pictures)
-        self.central = [units[rows] @ units[rows].sum(dim=0) for rows in self.candidates]
+        self.sure = [EVEN * sure[rows] for rows in self.candidates]
+        self.central = [units[rows] @ units[rows].mean(dim=0) for rows in self.candidates]
         self.best = units.new_full((classes, len(tried)), -1.0)
         self.orders: list[list[int]] = [[] for _ in range(classes)]
 
@@ -198,6 +204,7 @@ class _Choice:
                 if len(order) == len(self.candidates[place]):
                     continue
                 gains = self._worth(place) if order else self.central[place].clone()
+                gains += self.sure[place]
                 gains[order] = -torch.inf
                 order.append(int(gains.argmax()))
                 self.best[place] = torch.maximum(self.best[place], self.alike[place][order[-1]])
