@@ -9,9 +9,10 @@ from laid_out import laid_out, session_for
 import seewhy
 from networks import SmallViT, seeded
 from seewhy.concepts.fitting import fit_dictionary
-from seewhy.concepts.rows import Crops, drawn, squares
+from seewhy.concepts.rows import POSITIONS, Crops, drawn, squares
+from seewhy.concepts.stability import stability
 from seewhy.data.features import features
-from seewhy.errors import ConfigError, DataError
+from seewhy.errors import ConfigError, DataError, ModelError
 
 
 def pictures(count=12, channels=6, seed=0):
@@ -131,6 +132,26 @@ class TestCrops:
         rows = kept.rows(found, 1000, seed=0)
         before = session.cost
         assert torch.equal(rows, kept.rows(found, 1000, seed=0))
+        assert torch.equal(rows, Crops(session, cache=tmp_path).rows(found, 1000, seed=0))
+        assert session.cost == before
+        Crops(session, share=0.5, cache=tmp_path).rows(found, 1000, seed=0)
+        assert session.cost.forwards > before.forwards
+
+    def test_each_row_knows_its_picture(self):
+        session = session_for(6)
+        images = torch.arange(12.0)[:, None, None, None].expand(-1, 6, 4, 4).contiguous()
+        for source in (Crops(session, most=30), Crops(session), POSITIONS):
+            rows, numbers = source.placed(laid_out(images, session), 25, seed=1)
+            assert len(rows) == 25
+            torch.testing.assert_close(rows[:, 0], numbers.float(), rtol=1e-4, atol=1e-4)
+
+    def test_stability_takes_no_pass_more(self):
+        session = session_for(6)
+        found = laid_out(pictures(), session)
+        crops = Crops(session)
+        made = fit_dictionary(found, "nmf", 3, source=crops)
+        before = session.cost
+        assert 0 <= stability(made, found, source=crops).mean <= 1
         assert session.cost == before
 
     def test_a_dictionary_of_crops_is_read_at_positions(self):
@@ -139,6 +160,19 @@ class TestCrops:
         made = fit_dictionary(found, "nmf", 3, source=Crops(session))
         assert made.settings["source"] == "crops"
         assert made.codes(found).shape == (12, 3, 4, 4)
+
+    def test_another_network_is_refused(self):
+        with pytest.raises(ModelError, match="another one than the features are of"):
+            Crops(session_for(6, classes=5)).rows(laid_out(pictures(), session_for(6)), 1000, seed=0)
+
+    def test_a_picture_that_is_gone_is_told(self, tmp_path):
+        for number, grey in enumerate((40, 90, 140)):
+            Image.new("RGB", (8, 8), (grey, grey, 9)).save(tmp_path / f"{number}.png")
+        session = session_for(3)
+        found = features(session, tmp_path, "layer")
+        (tmp_path / "1.png").unlink()
+        with pytest.raises(DataError, match=r"no longer can: .*1\.png"):
+            Crops(session).rows(found, 1000, seed=0)
 
     @pytest.mark.parametrize("wrong", [{"share": 0.0}, {"share": 1.1}, {"stride": 0.0}, {"most": 0}])
     def test_sizes_that_make_no_sense_are_refused(self, wrong):

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 from seewhy.concepts.assignment import matching
 from seewhy.concepts.dictionary import Dictionary
 from seewhy.concepts.fitting import ROWS
-from seewhy.concepts.rows import POSITIONS, Source
+from seewhy.concepts.rows import POSITIONS, Placed, Source, drawn
 from seewhy.data.features import Features
 from seewhy.errors import DataError
 
@@ -76,7 +76,8 @@ def stability(
     own = int(dictionary.settings.get("seed", 0))
     rows = source.rows(features, ROWS, own)
     others = [_again(dictionary, source.rows(features, ROWS, own + 1 + n), own + 1 + n) for n in range(repeats)]
-    halved = [_halves(dictionary, features, source, own, seed + n) for n in range(repeats)]
+    whole = source.placed(features, 2 * ROWS, own)
+    halved = [_halves(dictionary, whole, len(features), own, seed + n) for n in range(repeats)]
     return Stability(
         _mean([matching(dictionary.atoms, other.atoms).likeness for other in others]),
         _mean(halved),
@@ -89,18 +90,17 @@ def _again(dictionary: Dictionary, rows: Float[Tensor, "m c"], seed: int) -> Dic
     return type(dictionary).fit(rows, len(dictionary), seed)
 
 
-def _halves(dictionary: Dictionary, features: Features, source: Source, own: int, seed: int) -> Float[Tensor, " k"]:
-    """Return the |cosine| between the two matches of each concept, one in each half."""
-    order = torch.randperm(len(features), generator=torch.Generator().manual_seed(seed))
-    half = len(order) // 2
+def _halves(dictionary: Dictionary, whole: Placed, pictures: int, own: int, seed: int) -> Float[Tensor, " k"]:
+    """Return the |cosine| between the two matches of each concept, one in each half of the pictures."""
+    order = torch.randperm(pictures, generator=torch.Generator().manual_seed(seed))
+    first = torch.isin(whole.pictures, order[: pictures // 2])
     matches = []
-    for part in (order[:half].sort().values, order[half:].sort().values):
-        rows = source.rows(features.part(part), ROWS, own)
+    for rows in (whole.rows[first], whole.rows[~first]):
         if len(rows) < len(dictionary):
             raise DataError(
                 f"half of the pictures have {len(rows)} places, fewer than {len(dictionary)} concepts; give more pictures"
             )
-        atoms = _again(dictionary, rows, own).atoms
+        atoms = _again(dictionary, drawn(rows, ROWS, own), own).atoms
         matches.append(normalize(atoms[matching(dictionary.atoms, atoms).partner].double(), dim=1))
     return (matches[0] * matches[1]).sum(dim=1).abs().clamp_max(1.0)
 
