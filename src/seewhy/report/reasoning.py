@@ -239,7 +239,7 @@ SENTENCES = {
     "linear": "Its score is a sum:",
     "additive": "Its score is a sum:",
     "rules": "Its score is the sum of the rules that hold:",
-    "prototypes": "It resembles these pictures most (1 would be the same, 0 nothing in common):",
+    "prototypes": "It resembles these pictures most (1 is the same, 0 nothing in common), above all where they are lit:",
     "tree": "It answered these questions:",
     "hierarchy": "It answered these questions:",
 }

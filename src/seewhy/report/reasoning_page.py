@@ -1,16 +1,16 @@
 """A photo through a student, beside the network: as one HTML file, as one picture, as numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PIL import Image
 
 from seewhy.contributions.plain import plain
 from seewhy.render.bar import figures
-from seewhy.render.contact import Cell, contact
+from seewhy.render.contact import contact
 from seewhy.render.encode import data_uri, webp_bytes
 from seewhy.render.overlay import stacked
-from seewhy.render.text import INK, SOFT, panel
+from seewhy.render.text import INK, PAPER, SOFT, panel
 from seewhy.report.axis import Axis, axis
 from seewhy.report.reasoning import Case, Reasoning
 from seewhy.report.reasoning_view import MOST_SHOWN, ReasoningView, Shown
@@ -63,20 +63,32 @@ def reasoning_picture(student: Student, view: ReasoningView) -> Image.Image:
     """Return the same as one picture, to be shown and passed on."""
     found = view.reasoning
     head = panel([(found.first_line, 22, INK), (student.lines()[0], 15, SOFT)], WIDTH, 14)
-    parts: list[Image.Image | None] = [
-        head,
-        contact([(one, lines) for one, lines in _large(view)], columns=3, cell=(288, 288)),
-    ]
+    large = contact([(one, lines) for one, lines in _large(view)], columns=3, cell=(288, 288))
+    parts: list[Image.Image | None] = [head, _widened(large)]
     for case, shown in zip(found.cases, view.shown, strict=True):
-        cells: list[Cell] = [(one.picture, _caption(one)) for one in shown[:MOST_SHOWN] if one.picture is not None]
         title = f"{'Why' if case.answer == found.answer else 'And why not'} {case.answer}? {found.sentence}"
-        if cells:
-            parts.append(contact(cells, columns=6, cell=(138, 138), title=title, notes=_sum(case)))
-        else:
-            lines = [(title, 18, INK), *((_caption(one)[0], 15, SOFT) for one in shown[:MOST_SHOWN])]
-            parts.append(panel(lines, WIDTH, 14))
+        pictured = [one for one in shown[:MOST_SHOWN] if one.picture is not None]
+        lines = [(title, 19, INK), *((line, 15, SOFT) for line in _sum(case))]
+        lines += [("  ".join(_caption(one)), 15, SOFT) for one in shown[:MOST_SHOWN] if one.picture is None]
+        parts.append(panel(lines, WIDTH, 14))
+        if pictured:
+            parts.append(_widened(_sheet(pictured)))
     parts.append(panel([(CREED, 14, SOFT)], WIDTH, 14))
     return stacked([part for part in parts if part is not None], 14)
+
+
+def _sheet(shown: Sequence[Shown]) -> Image.Image:
+    """Return reasons as pictures with a caption each."""
+    cells = [(one.picture, _caption(one)) for one in shown if one.picture is not None]
+    wide = any(picture.width > picture.height for picture, _ in cells)
+    return contact(cells, columns=3 if wide else 6, cell=(292, 96) if wide else (138, 138))
+
+
+def _widened(picture: Image.Image) -> Image.Image:
+    """Return a picture on a sheet of the full width, at its left."""
+    made = Image.new("RGB", (max(WIDTH, picture.width), picture.height), PAPER)
+    made.paste(picture, (0, 0))
+    return made
 
 
 def _large(view: ReasoningView) -> list[tuple[Image.Image, tuple[str, ...]]]:
@@ -127,6 +139,7 @@ def _row(one: Shown, scale: Axis, pictured: bool) -> dict[str, Any]:
     return {
         "name": reason.name,
         "note": reason.note,
+        "wide": one.picture is not None and one.picture.width > one.picture.height,
         "picture": _uri(one.picture, 74) if one.picture is not None and pictured else "",
         "bar": None if reason.adds is None else _bar(reason.adds, scale),
     }

@@ -1,5 +1,6 @@
 """A photo through a student, in pictures: the photo, the network's heatmap, the student's own map, and each reason where it is in the photo."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,6 @@ from seewhy.concepts.pca import PCA
 from seewhy.concepts.pictures import ConceptPictures, enlarged
 from seewhy.core.explanation import Explanation
 from seewhy.data.features import Features
-from seewhy.data.picture import read
 from seewhy.engine.session import Session
 from seewhy.errors import DataError
 from seewhy.render.scene import scene
@@ -105,22 +105,36 @@ def _field(student: Student, features: Features, case: Case) -> Float[np.ndarray
 
 
 def _shown(student: Student, reason: Reason, seen: ConceptPictures | None) -> Shown:
-    """Return a reason with its picture: the prototype, or the photo where the concept lights it up."""
-    if reason.prototype is not None:
-        return Shown(reason, _prototype(student, reason.prototype))
-    if reason.number is None or seen is None:
-        return Shown(reason, None)
-    return Shown(reason, seen.shown(0, reason.number, SMALL))
+    """Return a reason with its picture: the photo where the concept lights it up; of a prototype, it and where the two match."""
+    lit = None if reason.number is None or seen is None else seen.shown(0, reason.number, SMALL)
+    if reason.prototype is None:
+        return Shown(reason, lit)
+    return Shown(reason, _match(student, reason, lit))
 
 
-def _prototype(student: Student, number: int) -> Image.Image | None:
-    """Return the picture of a prototype; None where its file is gone or is another one now."""
+def _match(student: Student, reason: Reason, lit: Image.Image | None) -> Image.Image | None:
+    """Return a prototype, and both pictures where what makes them most alike lights them up; None where its file is gone or is another one now."""
+    number = reason.prototype or 0
     if number >= len(student.examples):
         return None
     try:
-        picture, _ = read(student.examples[number].found())
+        given = student.features(student.examples[number].found())
     except DataError:
         return None
-    short = min(picture.size)
-    left, top = (picture.width - short) // 2, (picture.height - short) // 2
-    return enlarged(picture.crop((left, top, left + short, top + short)), (SMALL, SMALL))
+    seen = pictures_of(student.basis, given, student.session.model) if student.session is not None else None
+    if seen is None:
+        return None
+    row = [enlarged(seen.picture(0), (SMALL, SMALL))]
+    if lit is not None and reason.number is not None:
+        row += [seen.shown(0, reason.number, SMALL), lit]
+    return beside(row)
+
+
+def beside(pictures: Sequence[Image.Image], gap: int = 4) -> Image.Image:
+    """Return pictures of one height side by side, on white."""
+    made = Image.new("RGB", (sum(one.width + gap for one in pictures) - gap, pictures[0].height), "white")
+    left = 0
+    for one in pictures:
+        made.paste(one, (left, 0))
+        left += one.width + gap
+    return made
