@@ -44,6 +44,8 @@ def test_one_is_counted_in_the_singular():
     assert words.counted(1, "prototypes per class") == "1 prototype per class"
     assert words.counted(1, "leaves") == "1 leaf"
     assert words.counted(2.5, "leaves") == "2.5 leaves"
+    assert words.counted(4, "depth") == "depth 4"
+    assert words.counted(3.41, "mean path length") == "mean path length 3.41"
     assert words.article("sum of small trees") == "a sum of small trees"
     assert words.article("prototypes") == "prototypes"
     assert words.article("additive model") == "an additive model"
@@ -68,9 +70,8 @@ def test_the_chart_holds_the_points_and_marks_the_chosen_one():
 
 def test_the_table_leaves_open_what_is_not_known():
     whole = Estimate(1.0, 1.0, 1.0)
-    header, row, _ = comparison_csv(
-        [Compared("network", "the network", whole, None, None, float("nan"), "7 parameters")]
-    ).splitlines() + [""]
+    made = Compared("network", "the network", whole, None, None, float("nan"), "7 parameters")
+    header, row = comparison_csv([made]).splitlines()
     cells = dict(zip(header.split(","), row.split(","), strict=True))
     assert cells["fidelity"] == "1.0"
     assert cells["accuracy"] == cells["r2"] == cells["random"] == cells["seconds"] == ""

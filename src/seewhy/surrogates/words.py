@@ -74,8 +74,10 @@ def lines(report: Report, surrogate: Surrogate) -> list[str]:
 
 
 def counted(value: float, noun: str) -> str:
-    """Return a number with its noun: "6 non-zeros per class", "1 prototype per class"."""
+    """Return a number with its noun: "6 non-zeros per class", "1 prototype per class"; a measure comes before its number: "depth 4"."""
     first, space, rest = noun.partition(" ")
+    if not first.endswith("s"):
+        return f"{noun} {figures(value)}"
     if value == 1 and first.endswith("ves"):
         first = f"{first[:-3]}f"
     elif value == 1:
