@@ -99,10 +99,10 @@ def _row(row: Compared, scale: Axis, links: Mapping[str, str]) -> dict[str, Any]
         "errors": "" if row.on_errors is None else kept(share(row.on_errors.value)),
         "r2": "" if row.r2 != row.r2 else f"{row.r2:.2f}",
         "size": row.size,
-        "gap": "" if row.gap is None else points(row.gap.value),
+        "gap": "" if row.gap is None else points(row.gap.value).replace(" ", "\u00a0"),
         "gap_interval": "" if row.gap is None else f"{100 * row.gap.low:+.1f} to {100 * row.gap.high:+.1f}",
         "sure": row.gap is None or row.gap.low > 0,
-        "seconds": "" if row.seconds is None else f"{figures(round(row.seconds, 2))} s",
+        "seconds": "" if row.seconds is None else f"{figures(round(row.seconds, 2))}\u00a0s",
     }
 
 
