@@ -80,10 +80,10 @@ def test_the_same_seed_gives_the_same_whatever_the_order_of_the_pictures(found):
 
 
 def test_other_concepts_beside_it_do_not_change_an_effect(found):
-    alone = tried({"patch": concepts()["patch"]}, erase=False)
+    alone = tried({"patch": concepts()["patch"]}, erase=False, classes=["red"])
     assert alone.of("patch", "red").effect == found.of("patch", "red").effect
     assert alone["patch"].erasure is None
-    assert alone.tests == 3
+    assert alone.tests == 1
 
 
 def test_without_random_pictures_the_data_stand_in_and_that_is_said():
@@ -172,7 +172,7 @@ def test_everything_goes_into_a_file_of_plain_values(found, tmp_path):
     kept = json.loads(found.save(tmp_path / "found.json").read_text())
     assert kept["concepts"][0]["classes"]["bright"]["direction"] == "for"
     assert kept == json.loads(json.dumps(found.numbers(), allow_nan=False))
-    with pytest.raises(DataError, match="found.json"):
+    with pytest.raises(DataError, match=r"found\.json"):
         found.save(tmp_path / "found.json")
 
 

@@ -108,20 +108,22 @@ def influences(
         pulls: of the classes.
         trial: how it is tried.
     """
-    generator = Generator().manual_seed(trial.seed)
     span = Span.of(torch.cat([with_it, without]))
     felt = [pull.gradients.double() @ span.axes.T for pull in pulls]  # (n_k, s) each
     count, total = len(with_it), len(span.rows)
     own = (torch.arange(total) < count).double()[None]
     step = steps(trial.way, span.rows, own, 1 - own)
-    random = torch.cat(list(_random_steps(span, count, trial, generator)))
-    again = _resampled_steps(span, count, trial, generator)
+    random = torch.cat(list(_random_steps(span, count, trial, Generator().manual_seed(trial.seed))))
+    again = _resampled_steps(span, count, trial, Generator().manual_seed(trial.seed + 1))
     means = torch.stack([pull.mean(dim=0) for pull in felt], dim=1)  # (s, k)
     chance = chances((step @ means)[0].abs(), (random @ means).abs())
     least = least_chance(count, len(without), trial.draws)
     found = []
     for place, (pull, gradients) in enumerate(zip(pulls, felt, strict=True)):
-        share, effect = _measured(gradients, step, again, min(count, len(gradients)), generator)
+        drawn = Generator().manual_seed(
+            trial.seed + 2 + pull.category
+        )  # so that no class changes what another one gets
+        share, effect = _measured(gradients, step, again, min(count, len(gradients)), drawn)
         bands = [_band(values) for values in _shares_and_effects(gradients, random[:BAND])]
         found.append(
             Influence(
