@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from laid_out import laid_out, session_for
+from PIL import Image
 
 import seewhy
 from networks import SmallViT, seeded

@@ -88,7 +88,7 @@ def _is_name(name: object) -> bool:
 
 
 def _fingerprint(given: Mapping[str, Any]) -> Fingerprint:
-    made = Fingerprint(**given)
-    if not isinstance(made.data, str) or not isinstance(made.network, str) or not isinstance(made.preprocessing, dict):
+    data, network, preprocessing = given["data"], given["network"], given["preprocessing"]
+    if not isinstance(data, str) or not isinstance(network, str) or not isinstance(preprocessing, dict):
         raise ValueError("its fingerprint is none")
-    return made
+    return Fingerprint(data, network, preprocessing)
