@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -282,6 +283,7 @@ def known_classes(pictures: Sequence[str | Path], labels: Sequence[str] | None) 
     return found
 
 
+@lru_cache(maxsize=1024)  # a folder's name comes with each of its pictures
 def _plain(name: str) -> str:
     """Return a name without WordNet id, counters and marks, in small letters."""
     words = re.sub(r"[\W_]+", " ", re.sub(r"^n\d{8}[_-]?", "", name.lower())).strip()

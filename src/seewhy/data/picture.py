@@ -219,7 +219,7 @@ def files_in(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.suffix.lower() in ENDINGS and not path.name.startswith(".") and path.is_file()
     )
-    return sorted(path for path in found if path.resolve().is_relative_to(root))
+    return sorted(path for path in found if not path.is_symlink() or path.resolve().is_relative_to(root))
 
 
 def expand(sources: Iterable[str | Path]) -> list[Path]:
