@@ -6,6 +6,7 @@ import pytest
 import torch
 from sklearn.tree import DecisionTreeClassifier
 
+from seewhy.surrogates.branching import checked_children
 from seewhy.surrogates.lesson import Lesson
 from seewhy.surrogates.presence import Presence
 from seewhy.surrogates.tree import LEAST, Tree, _grown
@@ -114,6 +115,14 @@ def test_nodes_that_are_no_tree_are_refused(change):
     assert Tree.from_plain(good).size == 2
     with pytest.raises(ValueError, match=r"nodes|leaf"):
         Tree.from_plain(good | change)
+
+
+def test_a_file_that_would_ask_without_end_is_refused():
+    chain = [[-1, -1]] * 601
+    for level in range(300):
+        chain[2 * level] = [2 * level + 1, 2 * level + 2]
+    with pytest.raises(ValueError, match="more than 200 questions"):
+        checked_children(chain)
 
 
 def test_numbers_that_say_nothing_give_a_tree_that_asks_nothing():

@@ -14,6 +14,8 @@ NONE = -1
 """Stands for no node, and for no class."""
 LARGEST = 100_000
 """Nodes of a model that is read back."""
+DEEPEST = 200
+"""Questions one after the other in a model that is read back."""
 
 
 class Branching(Surrogate):
@@ -51,10 +53,7 @@ class Branching(Surrogate):
     @property
     def depths(self) -> Int[Tensor, " nodes"]:
         """How many questions are asked before each node."""
-        depths = torch.zeros(len(self.children), dtype=torch.long)
-        for node in self.inner.tolist():
-            depths[self.children[node]] = depths[node] + 1
-        return depths
+        return depths_of(self.children)
 
     @property
     def mean_path(self) -> float:
@@ -120,4 +119,16 @@ def checked_children(given: Any) -> Int[Tensor, "nodes 2"]:
     later = bool((children > torch.arange(len(children))[:, None])[children != NONE].all())
     if not whole or not later or bool(((children == NONE).sum(dim=1) == 1).any()):
         raise ValueError("the nodes are not linked as a tree")
+    if int(depths_of(children).max()) > DEEPEST:
+        raise ValueError(f"the nodes ask more than {DEEPEST} questions one after the other")
     return children
+
+
+def depths_of(children: Int[Tensor, "nodes 2"]) -> Int[Tensor, " nodes"]:
+    """Return how many nodes lie above each."""
+    depths = [0] * len(children)
+    for node, below in enumerate(children.tolist()):
+        for child in below:
+            if child != NONE:
+                depths[child] = depths[node] + 1
+    return torch.tensor(depths)

@@ -154,16 +154,16 @@ class _Grown:
 
     def cut(self, leaves: int) -> "_Grown":
         """Return the tree as it was when it had so many leaves, without questions whose two answers are the same."""
-        opened = 2 * leaves - 1
+        opened, left, right = 2 * leaves - 1, self.left.tolist(), self.right.tolist()
         feature: list[int] = []
         children: list[tuple[int, int]] = []
         counts: list[Any] = []
 
         def same(node: int) -> int | None:
             """Return the one class that is answered below a node; None where there are several."""
-            if self.left[node] < 0 or self.left[node] >= opened:
+            if left[node] < 0 or left[node] >= opened:
                 return int(self.counts[node].argmax())
-            one, other = same(self.left[node]), same(self.right[node])
+            one, other = same(left[node]), same(right[node])
             return one if one == other else None
 
         def add(node: int) -> int:
@@ -173,7 +173,7 @@ class _Grown:
             counts.append(self.counts[node])
             if same(node) is None:
                 feature[place] = int(self.column[node])
-                children[place] = (add(self.left[node]), add(self.right[node]))
+                children[place] = (add(left[node]), add(right[node]))
             return place
 
         add(0)
@@ -199,4 +199,5 @@ def _grown(present: Bool[Tensor, "n k"], classes: Int[Tensor, " n"], count: int,
     tree = model.fit(present.float().numpy(), classes.numpy()).tree_
     counts = np.zeros((tree.node_count, count))
     counts[:, model.classes_] = tree.value[:, 0] * tree.n_node_samples[:, None]
-    return _Grown(tree.children_left, tree.children_right, tree.feature, counts.round())
+    left, right, column = (each.astype(np.int64) for each in (tree.children_left, tree.children_right, tree.feature))
+    return _Grown(left, right, column, counts.round())
