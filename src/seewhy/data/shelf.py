@@ -141,5 +141,5 @@ def network_digest(module: nn.Module) -> str:
     for name, value in module.state_dict(keep_vars=False).items():
         tensor = value.detach().cpu().contiguous() if isinstance(value, Tensor) else torch.tensor(())
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        total.update(memoryview(tensor.flatten().view(torch.uint8).numpy()))  # not copied
+        total.update(tensor.flatten().view(torch.uint8).numpy().data)  # not copied
     return total.hexdigest()
