@@ -28,7 +28,13 @@ def distill(
     data: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Pictures, each class in a folder of its name.", show_default=False)
     ],
-    into: Annotated[str, typer.Option(metavar="KIND|all", help="Which readable model.")] = "linear",
+    into: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND|all",
+            help="Which readable model: linear, tree, hierarchy, rules, additive, prototypes; several with commas between.",
+        ),
+    ] = "linear",
     on: Annotated[
         str,
         typer.Option(

@@ -82,6 +82,7 @@ class SuperpixelWords(Basis):
     Source: Ghorbani, Wexler, Zou and Kim 2019 (ACE), arXiv 1902.03129. Differs in: the activation of the whole picture is pooled over a segment, where
         ACE shows each segment to the network alone, enlarged on grey; one size of segments; no outliers are thrown out.
     Limits: the segments know colours, not objects; at a late layer an activation has also seen what lies around the segment.
+        Cutting takes about 0.2 s for a picture of 224 pixels on one core, and is not kept in the cache.
     """
 
     at: str
