@@ -113,6 +113,7 @@ class TestBottleneck:
         found = seewhy.importance(model, data, of="concepts")
         assert {weight.unit for weight in found.weights} == {"red", "green", "blue"}
 
+    @pytest.mark.door
     def test_importance_on_the_command_line(self, tmp_path, capsys):
         lines = (
             "import sys, seewhy",

@@ -106,7 +106,7 @@ class PhotoConcepts:
         """What each concept adds at each place of the layer; each sums to its contribution."""
         return self.found.maps[0]
 
-    def shown(self, concept: int) -> Float[Tensor, "h w"]:
+    def shown(self, concept: int) -> Float[Tensor, "*spatial"]:
         """Return the map of a concept that is drawn: what it adds at each place.
 
         Of a prototype of which only the most similar place counts, that would be one cell; so it is the similarity everywhere, in units of what the
@@ -136,7 +136,9 @@ class PhotoConcepts:
         """Of the concepts."""
         return self.dictionary.names or tuple(f"concept {number}" for number in range(len(self.dictionary)))
 
-    def in_source(self, values: Float[Tensor, "h w"], size: tuple[int, int] | None = None) -> Float[Tensor, "sh sw"]:
+    def in_source(
+        self, values: Float[Tensor, "*spatial"], size: tuple[int, int] | None = None
+    ) -> Float[Tensor, "sh sw"]:
         """Return a map of the layer on the pixels of the photo, interpolated, not rescaled; NaN where the network saw nothing.
 
         Args:

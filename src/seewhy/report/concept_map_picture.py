@@ -28,7 +28,7 @@ _TITLE = "Where each concept lies"
 _COLOURS = "orange speaks for it, purple against it; each map's colours end at its own largest value"
 
 
-def drawn_on(photo: PhotoConcepts, values: Float[Tensor, "gh gw"], size: tuple[int, int]) -> Float[np.ndarray, "h w"]:
+def drawn_on(photo: PhotoConcepts, values: Float[Tensor, "*grid"], size: tuple[int, int]) -> Float[np.ndarray, "h w"]:
     """Return a map of the layer on the whole photo at a size (w, h)."""
     drawn: Float[np.ndarray, "h w"] = photo.in_source(values, (size[1], size[0])).numpy()
     return drawn
