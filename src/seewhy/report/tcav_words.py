@@ -108,7 +108,8 @@ def logits(one: Estimate) -> str:
 
 def points(one: Estimate) -> str:
     """Return a fall of a share with its interval, in percentage points."""
-    return f"{100 * one.value:.0f} points ({100 * one.low:.0f} to {100 * one.high:.0f})"
+    said = f"{100 * one.value:.0f}"
+    return f"{said} point{'' if said == '1' else 's'} ({100 * one.low:.0f} to {100 * one.high:.0f})"
 
 
 def gate_line(concept: TriedConcept) -> str:
