@@ -11,16 +11,18 @@ import torch
 from seewhy.api import ModelLike, Session
 from seewhy.concepts.dictionary import Dictionary
 from seewhy.concepts.fitting import AUTO_KIND
+from seewhy.concepts.naming import named_by_class
 from seewhy.concepts.stated import stated_concepts
 from seewhy.core.method import AUTO
 from seewhy.data.features import Features, Progress, features
 from seewhy.engine.model import Fit
 from seewhy.errors import ConfigError, nearest
+from seewhy.surrogates.basis import ConceptScores
 from seewhy.surrogates.distilling import Course, Material, distilled
 from seewhy.surrogates.frontier import POINTS
 from seewhy.surrogates.kinds import kinds
 from seewhy.surrogates.lesson import By, Splits, taught_classes
-from seewhy.surrogates.reading import STATED, Reading, check_reading
+from seewhy.surrogates.reading import CONCEPTS, STATED, Reading, check_reading
 from seewhy.surrogates.student import Student, names_of
 from seewhy.surrogates.surrogate import Surrogate
 
@@ -145,6 +147,8 @@ def distillation(
     given, notes = reading.known(given)
     splits = Splits.drawn(taught_classes(given, course.by), course.seed)
     basis = reading.basis(given, splits.fit, course.seed)
+    if on == CONCEPTS and isinstance(basis, ConceptScores):
+        basis = ConceptScores(named_by_class(basis.dictionary, given.part(splits.fit), session.model))
     material = Material(given, basis, splits, names_of(session.model.labels, given.outputs.shape[1]))
     about = session.provenance | {
         **({"source": dict(source)} if source else {}),

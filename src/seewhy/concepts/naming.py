@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 from scipy import stats  # type: ignore[import-untyped]
 
+from seewhy.concepts.dictionary import Dictionary
 from seewhy.concepts.pictures import ConceptPictures
 from seewhy.data.features import Features
+from seewhy.engine.model import Model
 from seewhy.errors import ConfigError
 from seewhy.ops.chance import holm
 from seewhy.render.bar import percent
@@ -102,6 +104,12 @@ def names_by_class(shares: Sequence[Sequence[ClassShare]]) -> tuple[str, ...]:
         told = [one for one in listed if one.share >= LEAST_SHARE][:MOST_NAMED]
         named.append(", ".join(f"{_cut(one.name, 24)} {percent(one.share)}" for one in told) or plain[number])
     return distinct(named)
+
+
+def named_by_class(dictionary: Dictionary, features: Features, model: Model) -> Dictionary:
+    """Return a dictionary whose concepts are named by the classes of their strongest pictures, where these surely say something."""
+    shares = class_shares(ConceptPictures(features, dictionary, model), class_names(features, model.labels))
+    return replace(dictionary, names=names_by_class(shares))
 
 
 def names_by(namer: Namer, crops: Sequence[Sequence[Image.Image]]) -> tuple[str, ...]:
