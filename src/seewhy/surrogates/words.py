@@ -43,7 +43,7 @@ def points(share: float) -> str:
 
 def share(value: float) -> str:
     """Return a share in percent, as exact as some hundred pictures allow."""
-    return f"{100 * value:.0f} %" if 0.0995 <= value < 0.9995 or value in (0.0, 1.0) else f"{100 * value:.1f} %"
+    return f"{100 * value:.0f} %" if 0.0995 <= value < 0.995 or value in (0.0, 1.0) else f"{100 * value:.1f} %"
 
 
 def span(one: Estimate) -> str:
