@@ -10,12 +10,11 @@ from seewhy.concepts.discovered import Concepts
 from seewhy.concepts.finding import TOP, Names, Wishes, discovered
 from seewhy.concepts.fitting import AUTO_KIND, fit_dictionary
 from seewhy.concepts.loading import load_dictionary
-from seewhy.concepts.place import passed_layer
+from seewhy.concepts.place import concept_features
+from seewhy.concepts.rows import POSITIONS, Crops, Source
 from seewhy.concepts.weighing import Rule
 from seewhy.core.method import AUTO
-from seewhy.data.dataset import Dataset, dataset
-from seewhy.data.features import Features, Progress, features
-from seewhy.engine.black_box import is_black_box
+from seewhy.data.features import Progress
 from seewhy.engine.model import Fit
 from seewhy.errors import ConfigError
 
@@ -30,6 +29,7 @@ def discover(
     layer: str = AUTO,
     count: int = COUNT,
     kind: str = AUTO_KIND,
+    source: str = POSITIONS.key,
     dictionary: Dictionary | str | Path | None = None,
     by: Rule = "shapley",
     names: Names = "classes",
@@ -49,6 +49,7 @@ def discover(
             everything passes through.
         count: how many concepts.
         kind: of dictionary: "nmf", "pca", "kmeans", "sae" or "auto".
+        source: what is taken apart: "positions" of the layer (patches or tokens), or "crops" of the pictures, in CRAFT's manner, each of which costs a pass.
         dictionary: one that was made before, or its file, to be looked at on these pictures; nothing is fitted then, and layer, count and kind are its own.
         by: how importance is measured: "shapley", "sobol" (as in CRAFT) or "ablation".
         names: "classes": from the classes of the strongest pictures, where these surely say something; None: numbers; a text for each concept; or a
@@ -71,18 +72,24 @@ def discover(
         >>> print(found)
         >>> found.pictures.crop(found.concepts[0].top[0].picture, found.concepts[0].number).show()
     """
-    wishes = Wishes(by, names, top, seed)
     session = Session(model, device=device, seed=seed)
     made = load_dictionary(dictionary) if isinstance(dictionary, (str, Path)) else dictionary
+    wishes = Wishes(
+        by, names, top, _source(source if made is None else made.settings.get("source"), session, cache), seed
+    )
     if made is not None and layer not in (AUTO, made.layer):
         raise ConfigError(f"the dictionary is of layer {made.layer!r}, asked is {layer!r}; leave the layer out")
-    source = data if isinstance(data, Features) else dataset(data, session.model)
-    if made is not None:
-        layer = made.layer
-    elif layer == AUTO and isinstance(source, Dataset) and len(source) and not is_black_box(session.network.module):
-        layer = passed_layer(session, next(source.batches(session.model, 2, fit)).inputs)
-    given = features(session, source, layer, fit=fit, cache=cache, progress=progress)
+    layer = layer if made is None else made.layer
+    given = concept_features(session, data, layer, fit=fit, cache=cache, progress=progress)
     if made is None:
-        made = fit_dictionary(given, kind, count, seed=seed)
+        made = fit_dictionary(given, kind, count, seed=seed, source=wishes.source)
     made.check(given)
     return discovered(session, given, made, wishes, progress=progress)
+
+
+def _source(name: str | None, session: Session, cache: str | Path | None) -> Source:
+    """Return what is taken apart; positions where a dictionary does not say."""
+    sources: dict[str, Source] = {POSITIONS.key: POSITIONS, Crops.key: Crops(session, cache=cache)}
+    if name is not None and name not in sources:
+        raise ConfigError(f"concepts are found in {' or '.join(sources)}, got {name!r}")
+    return sources[name or POSITIONS.key]

@@ -12,9 +12,10 @@ from seewhy.api import ModelLike, Session
 from seewhy.concepts.dictionary import Dictionary
 from seewhy.concepts.fitting import AUTO_KIND
 from seewhy.concepts.naming import named_by_class
+from seewhy.concepts.place import concept_features
 from seewhy.concepts.stated import stated_concepts
 from seewhy.core.method import AUTO
-from seewhy.data.features import Features, Progress, features
+from seewhy.data.features import Features, Progress
 from seewhy.engine.model import Fit
 from seewhy.errors import ConfigError, nearest
 from seewhy.surrogates.basis import ConceptScores
@@ -106,9 +107,8 @@ def distill(
     """
     check_reading(on, table, key)
     session = Session(model, device=device, seed=seed)
-    stated = stated_concepts(session.model) if on == STATED and layer == AUTO else None
-    layer = layer if stated is None else stated.layer
-    given = features(session, data, layer, fit=fit, cache=cache, progress=progress)
+    at = read_layer(session, on, layer)
+    given = concept_features(session, data, at, fit=fit, cache=cache, progress=progress)
     course = Course(teacher, points, seed=seed)
     made = distillation(
         session, given, into, on=on, count=count, dictionary=dictionary, table=table, key=key, course=course
@@ -163,6 +163,14 @@ def distillation(
         made = distilled(kind, material, course)
         students[name] = dataclasses.replace(made, about=about, fit=given.fit, session=session)
     return Distillation(students, material, session)
+
+
+def read_layer(session: Session, on: str | Dictionary, layer: str = AUTO) -> str:
+    """Return the layer that students read where none is named: that of the concepts that are given, or that the network states."""
+    if layer != AUTO:
+        return layer
+    known = on if isinstance(on, Dictionary) else stated_concepts(session.model) if on == STATED else None
+    return layer if known is None else known.layer
 
 
 def chosen_kinds(into: str | Sequence[str]) -> dict[str, type[Surrogate]]:

@@ -9,14 +9,12 @@ import torch
 from seewhy.api import ModelLike, Session
 from seewhy.concepts.directions import way_of
 from seewhy.concepts.examples import Examples, examples
-from seewhy.concepts.place import passed_layer
+from seewhy.concepts.place import concept_features
 from seewhy.concepts.sensitivity import Sensitivity
 from seewhy.concepts.tcav import REPEATS, Trial
 from seewhy.concepts.trying import Ground, tried
 from seewhy.core.method import AUTO
-from seewhy.data.dataset import Dataset, dataset
 from seewhy.data.features import Features, Progress, features
-from seewhy.engine.black_box import is_black_box
 from seewhy.engine.model import Fit
 from seewhy.errors import ConfigError, DataError
 from seewhy.targets.classes import find_class, name_of
@@ -130,10 +128,7 @@ def probing(
     def seen(source: object, at: str) -> Features:
         return features(session, source, at, fit=fit, cache=cache, progress=progress)
 
-    source = data if isinstance(data, Features) else dataset(data, session.model)
-    if layer == AUTO and isinstance(source, Dataset) and len(source) and not is_black_box(session.network.module):
-        layer = passed_layer(session, next(source.batches(session.model, 2, fit)).inputs)
-    shown = seen(source, layer)
+    shown = concept_features(session, data, layer, fit=fit, cache=cache, progress=progress)
     chosen = _classes(classes, shown, session.model.labels)
     given = examples(concepts, lambda source: seen(source, shown.layer))
     others = None if random is None else seen(random, shown.layer)

@@ -20,6 +20,13 @@ def concepts(
     layer: Layer = None,
     count: Annotated[int, typer.Option(min=1, help="How many concepts are looked for.")] = 16,
     kind: Annotated[str, typer.Option(metavar="auto|nmf|pca|kmeans|sae", help="How they are looked for.")] = "auto",
+    source: Annotated[
+        str,
+        typer.Option(
+            metavar="positions|crops",
+            help="What is taken apart: the layer's positions, or crops of the pictures (CRAFT).",
+        ),
+    ] = "positions",
     dictionary: Annotated[
         Path | None,
         typer.Option(
@@ -67,6 +74,7 @@ def concepts(
             layer=layer,
             count=count,
             kind=kind,
+            source=source,
             dictionary=dictionary,
             by=by,
             names=names,

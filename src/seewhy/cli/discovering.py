@@ -41,6 +41,7 @@ class Order:
     layer: str | None
     count: int
     kind: str
+    source: str
     dictionary: Path | None
     by: Any
     names: str
@@ -67,6 +68,7 @@ def run(order: Order) -> None:
             layer=order.layer or AUTO,
             count=order.count,
             kind=order.kind,
+            source=order.source,
             dictionary=order.dictionary,
             by=order.by,
             names=_names(order.names),
@@ -151,6 +153,7 @@ def _command(order: Order, found: Concepts) -> str:
     for name, value, usual in (
         ("--count", order.count if own else None, None),
         ("--kind", order.kind if own else "auto", "auto"),
+        ("--source", order.source if own else "positions", "positions"),
         ("--dictionary", order.dictionary, None),
         ("--by", order.by, "shapley"),
         ("--names", order.names, "classes"),

@@ -14,15 +14,16 @@ from rich.text import Text
 from seewhy import render
 from seewhy.adapters.load import load_model
 from seewhy.api import Session
-from seewhy.api.distilling import ALL, Distillation, chosen_kinds, distillation
+from seewhy.api.distilling import ALL, Distillation, chosen_kinds, distillation, read_layer
 from seewhy.cli import console
 from seewhy.cli.explaining import chosen_fit
 from seewhy.cli.outputs import all_or_none, prepare, refuse_existing
 from seewhy.cli.progress import Watch, watched
 from seewhy.concepts.dictionary import Dictionary
 from seewhy.concepts.loading import load_dictionary
+from seewhy.concepts.place import concept_features
 from seewhy.core.method import AUTO
-from seewhy.data.features import Features, features
+from seewhy.data.features import Features
 from seewhy.errors import ConfigError, DataError
 from seewhy.report.comparison_page import comparison_page
 from seewhy.report.student_comparison import Compared, compared, comparison_csv, comparison_numbers
@@ -108,10 +109,10 @@ def _distilled(order: Order, watch: Watch) -> Distillation:
     on = _on(order.on)
     check_reading(on, order.table, order.key)
     session = Session(load_model(order.model, order.checkpoint), device=order.device, seed=order.seed)
-    given = features(
+    given = concept_features(
         session,
         order.data,
-        order.layer or AUTO,
+        read_layer(session, on, order.layer or AUTO),
         fit=chosen_fit(order.fit),
         cache=order.cache,
         progress=lambda done, total: watch.passes("pictures", done, total),

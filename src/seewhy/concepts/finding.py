@@ -24,6 +24,7 @@ from seewhy.concepts.naming import (
 from seewhy.concepts.pictures import ConceptPictures
 from seewhy.concepts.quality import Quality, quality
 from seewhy.concepts.replay import ConceptReplay
+from seewhy.concepts.rows import POSITIONS, Source
 from seewhy.concepts.stability import Stability, stability
 from seewhy.concepts.weighing import Progress, Rule, Weighed, weighed
 from seewhy.contributions.effects import is_classifier, losses
@@ -56,12 +57,14 @@ class Wishes:
         names: "classes": from the classes of the strongest pictures, where these surely say something; None: numbers; a text for each concept; or a
             function that is given the strongest patches of a concept as PIL pictures and returns what it is called.
         top: pictures that show a concept.
+        source: what the dictionary was fitted on, for its stability.
         seed: of everything that is drawn.
     """
 
     by: Rule = "shapley"
     names: Names = "classes"
     top: int = TOP
+    source: Source = POSITIONS
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -107,7 +110,7 @@ def discovered(
     if head is not None:
         replay = ConceptReplay(head, features, named, pictures.codes)
         found = weighed(replay, wishes.by, wishes.seed, progress)
-    about = _judged(features, named, head, wishes.seed)
+    about = _judged(features, named, head, wishes)
     weights = _weights(found, session.model.labels or (), wishes.seed)
     listed = _concepts(pictures, about, weights, shares, wishes.top)
     ranked = sorted(listed, key=lambda one: (one.dead, -one.size.value if one.size else -one.share))
@@ -141,10 +144,10 @@ class _Judged:
     why: str = ""
 
 
-def _judged(features: Features, dictionary: Dictionary, head: Head | None, seed: int) -> _Judged:
-    worth = quality(dictionary, features, head, seed=seed)
+def _judged(features: Features, dictionary: Dictionary, head: Head | None, wishes: Wishes) -> _Judged:
+    worth = quality(dictionary, features, head, seed=wishes.seed)
     try:
-        return _Judged(worth, stability(dictionary, features, seed=seed))
+        return _Judged(worth, stability(dictionary, features, seed=wishes.seed, source=wishes.source))
     except DataError as error:
         return _Judged(worth, None, f"stability is not known: {error}")
 

@@ -97,13 +97,13 @@ def class_shares(pictures: ConceptPictures, classes: Sequence[str | None]) -> tu
 
 
 def names_by_class(shares: Sequence[Sequence[ClassShare]]) -> tuple[str, ...]:
-    """Return "frog 71 %" where a class surely stands out among the strongest pictures, else "concept 7"."""
-    plain = numbered(len(shares))
+    """Return "concept 7 (frog 71 %)" where a class surely stands out among the strongest pictures, else "concept 7"."""
     named = []
-    for number, listed in enumerate(shares):
+    for plain, listed in zip(numbered(len(shares)), shares, strict=True):
         told = [one for one in listed if one.share >= LEAST_SHARE][:MOST_NAMED]
-        named.append(", ".join(f"{_cut(one.name, 24)} {percent(one.share)}" for one in told) or plain[number])
-    return distinct(named)
+        classes = ", ".join(f"{_cut(one.name, 24)} {percent(one.share)}" for one in told)
+        named.append(f"{plain} ({classes})" if classes else plain)
+    return tuple(named)
 
 
 def named_by_class(dictionary: Dictionary, features: Features, model: Model) -> Dictionary:

@@ -1,14 +1,37 @@
 """Where concepts are looked for when nobody says where: at a layer that everything passes through."""
 
+from pathlib import Path
+
 from jaxtyping import Float
 from torch import Tensor
 
+from seewhy.core.method import AUTO
+from seewhy.data.dataset import Dataset, dataset
+from seewhy.data.features import Features, Progress, features
+from seewhy.engine.black_box import is_black_box
 from seewhy.engine.head import Head
+from seewhy.engine.model import Fit
 from seewhy.engine.session import Session
 from seewhy.errors import LayerError
 
 TRIES = 24
 """Layers that are tried, from the last one backwards."""
+
+
+def concept_features(
+    session: Session,
+    data: object,
+    layer: str = AUTO,
+    *,
+    fit: Fit | None = None,
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Features:
+    """Return what a layer gives for pictures; "auto" is the one that `passed_layer` finds. See `seewhy.data.features.features`."""
+    source = data if isinstance(data, Features) else dataset(data, session.model)
+    if layer == AUTO and isinstance(source, Dataset) and len(source) and not is_black_box(session.network.module):
+        layer = passed_layer(session, next(source.batches(session.model, 2, fit)).inputs)
+    return features(session, source, layer, fit=fit, cache=cache, progress=progress)
 
 
 def passed_layer(session: Session, images: Float[Tensor, "b c *spatial"]) -> str:

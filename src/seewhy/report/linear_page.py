@@ -49,7 +49,7 @@ def _class(student: Student, surrogate: Linear, row: int, scale: Axis, shown: St
     weights, name = surrogate.weights[row], student.learned[row]
     order = [number for number in weights.abs().argsort(descending=True).tolist() if weights[number] != 0]
     recall = student.report.recall.get(name)
-    terms = [signed_row(float(weights[number]), student.basis.names[number], number, scale, shown) for number in order]
+    terms = [_signed_row(float(weights[number]), student.basis.names[number], number, scale, shown) for number in order]
     return {
         "name": name,
         "recall": "" if recall is None else f"agrees on {share(recall)} of these",
@@ -59,14 +59,13 @@ def _class(student: Student, surrogate: Linear, row: int, scale: Axis, shown: St
     }
 
 
-def signed_row(value: float, name: str, number: int, scale: Axis, shown: Strips, note: str = "") -> dict[str, Any]:
-    """Return a value as a signed bar, with the name and the strip of what it belongs to, and a note."""
+def _signed_row(value: float, name: str, number: int, scale: Axis, shown: Strips) -> dict[str, Any]:
+    """Return a value as a signed bar, with the name and the strip of what it belongs to."""
     zero, end = scale.percent(0.0), scale.percent(value)
     return {
         "value": f"{value:+.2f}",
         "name": name,
         "number": number,
-        "note": note,
         "side": "pos" if value >= 0 else "neg",
         "left": min(zero, end),
         "width": round(abs(end - zero), 2),
