@@ -228,7 +228,8 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_done(photo, tmp_path):
     folder.mkdir()
     for n in range(60):
         (folder / f"{n:02d}.png").write_bytes(photo.read_bytes())
-    code = "from seewhy.cli import main; main()"
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # ignored where tests run in the background
+    code = f"{heard}; from seewhy.cli import main; main()"
     out = tmp_path / "out"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "explain", folder, "-o", out],

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import seewhy
-from networks import SmallCNN, SmallViT, seeded
+from networks import SmallBCos, SmallCNN, SmallViT, seeded
 from seewhy.core.cost import Cost
 from seewhy.engine.fast import shortened
 
@@ -41,7 +41,7 @@ def state(network: nn.Module) -> dict[str, Tensor]:
 @pytest.mark.parametrize("key", sorted(seewhy.methods()))
 def test_every_method_keeps_to_what_it_says(key, images):
     """On the images that were tried the map is as near to the exact one as the figure says; the laws of all maps hold."""
-    for kind in (SmallCNN, SmallViT):
+    for kind in (SmallCNN, SmallViT, SmallBCos):
         network = seeded(kind())
         before = state(network)
         try:

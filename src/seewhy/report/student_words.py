@@ -126,7 +126,7 @@ def reading(student: Student) -> list[tuple[str, str]]:
 
 BASES = {
     "concepts": "A direction among the features of a layer that was found in the pictures; the patches show where it is strongest. Its number in a "
-    "picture is the mean of its strength over all places. Names that are only numbers were given by nobody.",
+    "picture is the mean of its strength over all places. Names in brackets say which class is met most among its strongest pictures, and how often; a number alone is a name that nobody gave.",
     "channels": "One channel of the layer; its number in a picture is the mean over all places.",
     "superpixels": "A kind of segment, found in the pictures: 1 where a picture, cut into some segments of even colour, has one whose features are nearest to "
     "this kind, else 0. Numbers are names that nobody gave.",
