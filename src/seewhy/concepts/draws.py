@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 LEVEL = 0.05
@@ -25,13 +26,20 @@ def least_chance(with_it: int, without: int, draws: int) -> float:
     return max(1 / (draws + 1), 1 / math.comb(with_it + without, with_it))
 
 
-def subsets(chosen: int, total: int, draws: int, generator: Generator) -> Iterator[Float[Tensor, "part total"]]:
+def subsets(chosen: int, total: int, draws: int, seed: int) -> Iterator[Float[Tensor, "part total"]]:
     """Yield, some draws at a time, which of the pictures make up each random concept: 1 for those in it, else 0."""
-    rows = max(1, _AT_ONCE // total)
-    for begin in range(0, draws, rows):
-        count = min(rows, draws - begin)
-        order = torch.rand(count, total, generator=generator).argsort(dim=1)[:, :chosen]
-        yield torch.zeros(count, total, dtype=torch.float64).scatter_(1, order, 1.0)
+    for places in torch.split(members(chosen, total, draws, seed), max(1, _AT_ONCE // total)):
+        yield torch.zeros(len(places), total, dtype=torch.float64).scatter_(1, places, 1.0)
+
+
+@lru_cache(maxsize=4)
+def members(chosen: int, total: int, draws: int, seed: int) -> Int[Tensor, "draws chosen"]:
+    """Return the pictures of each random concept; the same for all classes and concepts with as many pictures, so drawn once."""
+    generator, rows = Generator().manual_seed(seed), max(1, _AT_ONCE // total)
+    parts = [min(rows, draws - begin) for begin in range(0, draws, rows)]
+    return torch.cat(
+        [torch.rand(part, total, generator=generator).topk(chosen, dim=1, sorted=False).indices for part in parts]
+    )
 
 
 def chances(found: Float[Tensor, " k"], random: Float[Tensor, "draws k"]) -> Float[Tensor, " k"]:

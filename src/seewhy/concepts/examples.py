@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,8 @@ def _unfit(features: Features) -> str:
 
 def settled(rows: Float[Tensor, "n c"], most: int, generator: Generator) -> Int[Tensor, " m"]:
     """Return places of the rows in an order that does not depend on the one in which they come; of more than so many, some drawn at random."""
-    order = torch.from_numpy(np.lexsort(rows.double().numpy().T[::-1]).copy())
+    marks = [blake2b(row.tobytes(), digest_size=8).digest() for row in rows.contiguous().numpy()]
+    order = torch.from_numpy(np.frombuffer(b"".join(marks), np.uint64).argsort(kind="stable"))
     if len(rows) <= most:
         return order
     chosen = torch.randperm(len(rows), generator=generator)[:most].sort().values

@@ -1,5 +1,6 @@
 """Is a concept there at all: are its pictures told from others that the direction has not seen, and better than random pictures are?"""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,8 @@ FOLDS = 5
 SPLITS: dict[Way, int] = {"mean difference": 3, "ridge": 1, "logistic": 1}
 """Times that the pictures are divided into folds anew; once, where a fit takes longer."""
 _AT_ONCE = 1 << 22
+Margins = Callable[[Tensor, Tensor], Tensor]
+"""From which pictures count on either side of each fit (r, n) to how far each picture lies on the side of the concept (r, n)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ def gate(
     orders = torch.rand(draws + 1, total, generator=generator).argsort(dim=1)
     orders[0] = torch.arange(total)  # the concept itself
     part = max(1, _AT_ONCE // (total * FOLDS))
-    found = torch.cat([_accuracies(rows, some, count, way, generator) for some in torch.split(orders, part)])
+    margins = _margins_of(rows, way)
+    found = torch.cat([_accuracies(margins, some, count, way, generator) for some in torch.split(orders, part)])
     random = found[1:]
     low, high = torch.quantile(random, torch.tensor([0.025, 0.975], dtype=random.dtype)).tolist()
     return Gate(
@@ -63,17 +67,15 @@ def gate(
     )
 
 
-def _accuracies(
-    rows: Float[Tensor, "n s"], orders: Tensor, count: int, way: Way, generator: Generator
-) -> Float[Tensor, " r"]:
+def _accuracies(margins: Margins, orders: Tensor, count: int, way: Way, generator: Generator) -> Float[Tensor, " r"]:
     """Return the held-out accuracy of each concept: the first so many of an order are its pictures."""
-    folds = min(FOLDS, count, rows.shape[0] - count)
+    folds = min(FOLDS, count, orders.shape[1] - count)
     member = torch.zeros(orders.shape, dtype=torch.bool)
     member.scatter_(1, orders[:, :count], torch.ones_like(orders[:, :count], dtype=torch.bool))
     total = torch.zeros(len(orders), dtype=torch.float64)
     for _ in range(SPLITS[way]):
         fold = _folds(member, folds, generator)
-        total += sum(_held_out(rows, member, fold == number, way) for number in range(folds)) / folds
+        total += sum(_held_out(margins, member, fold == number) for number in range(folds)) / folds
     return total / SPLITS[way]
 
 
@@ -85,18 +87,35 @@ def _folds(member: Tensor, folds: int, generator: Generator) -> Tensor:
     return torch.empty(member.shape, dtype=torch.long).scatter_(1, order, place % folds)
 
 
-def _held_out(rows: Float[Tensor, "n s"], member: Tensor, out: Tensor, way: Way) -> Float[Tensor, " r"]:
+def _held_out(margins: Margins, member: Tensor, out: Tensor) -> Float[Tensor, " r"]:
     """Return the mean over both sides of the share of held-out pictures on their own side of the middle; a tie counts half."""
     inside, outside = (member & ~out).double(), (~member & ~out).double()
-    step = steps(way, rows, inside, outside)
-    middle = _middles(rows, inside, outside)
-    margin = step @ rows.T - (step * middle).sum(dim=1, keepdim=True)
+    margin = margins(inside, outside)
     side = torch.where(member, 1.0, -1.0)
     right = 0.5 * (1 + torch.sign(margin * side))
     shares = [
         (right * mask).sum(dim=1) / mask.sum(dim=1) for mask in ((member & out).double(), (~member & out).double())
     ]
     return (shares[0] + shares[1]) / 2
+
+
+def _margins_of(rows: Float[Tensor, "n s"], way: Way) -> Margins:
+    """Return what gives, for each fit, how far along its direction each picture lies from the middle of the two means."""
+
+    def along(inside: Tensor, outside: Tensor) -> Float[Tensor, "r n"]:
+        step = steps(way, rows, inside, outside)
+        return step @ rows.T - (step * _middles(rows, inside, outside)).sum(dim=1, keepdim=True)
+
+    if way != "mean difference":
+        return along
+    products = rows @ rows.T  # a mean difference is a sum of pictures, so that products of pictures tell all
+
+    def from_products(inside: Tensor, outside: Tensor) -> Float[Tensor, "r n"]:
+        first, last = (mass / mass.sum(dim=1, keepdim=True) for mass in (inside, outside))
+        near, far = first @ products, last @ products
+        return near - far - ((first * near).sum(dim=1, keepdim=True) - (last * far).sum(dim=1, keepdim=True)) / 2
+
+    return from_products
 
 
 def _middles(rows: Float[Tensor, "n s"], inside: Tensor, outside: Tensor) -> Float[Tensor, "r s"]:

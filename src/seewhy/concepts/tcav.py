@@ -1,6 +1,6 @@
 """TCAV: does a concept speak for or against a class, how much, and would random pictures do so too?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from seewhy.concepts.directions import Span, Way, steps
-from seewhy.concepts.draws import LEVEL, chances, least_chance, resampled, subsets
+from seewhy.concepts.draws import LEVEL, chances, least_chance, members, resampled, subsets
 from seewhy.contributions.table import Estimate
 from seewhy.ops.bootstrap import interval
 
@@ -113,10 +113,10 @@ def influences(
     count, total = len(with_it), len(span.rows)
     own = (torch.arange(total) < count).double()[None]
     step = steps(trial.way, span.rows, own, 1 - own)
-    random = torch.cat(list(_random_steps(span, count, trial, Generator().manual_seed(trial.seed))))
     again = _resampled_steps(span, count, trial, Generator().manual_seed(trial.seed + 1))
     means = torch.stack([pull.mean(dim=0) for pull in felt], dim=1)  # (s, k)
-    chance = chances((step @ means)[0].abs(), (random @ means).abs())
+    random, effects = _random(span, count, trial, means)
+    chance = chances((step @ means)[0].abs(), effects.abs())
     least = least_chance(count, len(without), trial.draws)
     found = []
     for place, (pull, gradients) in enumerate(zip(pulls, felt, strict=True)):
@@ -124,7 +124,7 @@ def influences(
             trial.seed + 2 + pull.category
         )  # so that no class changes what another one gets
         share, effect = _measured(gradients, step, again, min(count, len(gradients)), drawn)
-        bands = [_band(values) for values in _shares_and_effects(gradients, random[:BAND])]
+        bands = [_band(values) for values in _shares_and_effects(gradients, random)]
         found.append(
             Influence(
                 pull.category,
@@ -141,9 +141,23 @@ def influences(
     return found
 
 
-def _random_steps(span: Span, count: int, trial: Trial, generator: Generator) -> Iterator[Float[Tensor, "part s"]]:
-    for chosen in subsets(count, len(span.rows), trial.draws, generator):
-        yield steps(trial.way, span.rows, chosen, 1 - chosen)
+def _random(
+    span: Span, count: int, trial: Trial, means: Float[Tensor, "s k"]
+) -> tuple[Float[Tensor, "band s"], Float[Tensor, "draws k"]]:
+    """Return the steps of the first random concepts, for the band, and the effects of all.
+
+    A mean difference is linear in the activations, so that of their effects is the effect of theirs.
+    """
+    total = len(span.rows)
+    if trial.way != "mean difference":
+        drawn = subsets(count, total, trial.draws, trial.seed)
+        every = torch.cat([steps(trial.way, span.rows, chosen, 1 - chosen) for chosen in drawn])
+        return every[:BAND], every @ means
+    first = next(subsets(count, total, trial.draws, trial.seed))[:BAND]
+    felt = span.rows @ means  # (n, k)
+    inside = felt[members(count, total, trial.draws, trial.seed)].sum(dim=1)
+    effects = inside / count - (felt.sum(dim=0) - inside) / (total - count)
+    return steps(trial.way, span.rows, first, 1 - first), effects
 
 
 def _resampled_steps(span: Span, count: int, trial: Trial, generator: Generator) -> Float[Tensor, "r s"]:
