@@ -24,6 +24,7 @@ from seewhy.data.features import features
 from seewhy.surrogates.distilling import Course
 from seewhy.surrogates.frontier import Point
 from seewhy.surrogates.student import Student
+from seewhy.surrogates.words import counted
 
 THREE = 3.0
 """Non-zeros per class at which concepts show what they are worth."""
@@ -60,7 +61,7 @@ def table(made: Distillation) -> str:
 def row(student: Student) -> list[str]:
     """Return the figures of one student on the pictures of the report."""
     report, point = student.report, student.frontier.points[student.frontier.chosen]
-    sizes = ", ".join(f"{value:.3g} {name}" for name, value in student.surrogate.sizes.items())
+    sizes = ", ".join(counted(value, name) for name, value in student.surrogate.sizes.items())
     return [
         student.surrogate.title,
         spanned(report.fidelity),

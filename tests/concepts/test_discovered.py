@@ -42,7 +42,7 @@ def test_a_planted_concept_is_found_comes_first_and_is_named(found):
     first = found.concepts[0]
     atom = found.dictionary.atoms[first.number]
     assert float(atom[0] / atom.norm()) > 0.99
-    assert first.name == f"concept {first.number} (frog 100 %)"
+    assert first.name == f"concept {first.number} (100 % frog)"
     assert first.size.low > 10 * max(one.size.high for one in found.concepts[1:])
     assert next(iter(first.speaks_for)) == "frog"
     assert first.effects["frog"].low > 0
@@ -67,7 +67,7 @@ def test_shares_and_figures_are_said(found):
     assert found.figures.agreement.value == 1.0
     assert found.figures.additive
     assert "4 concepts (NMF) of layer" in repr(found)
-    assert "frog 100 %" in repr(found)
+    assert "100 % frog" in repr(found)
     assert found[found.concepts[2].number] is found.concepts[2]
     assert [one.size.value for one in found] == sorted((one.size.value for one in found), reverse=True)
 
@@ -80,7 +80,7 @@ def test_the_table_for_notebooks_is_escaped(found):
 def test_what_is_saved_is_read_back(found, tmp_path):
     path = found.save(tmp_path / "found.json")
     told = json.loads(path.read_text())
-    assert told["concepts"][0]["name"].endswith("(frog 100 %)")
+    assert told["concepts"][0]["name"].endswith("(100 % frog)")
     assert told["figures"]["weighed"] == 48
     back = load_dictionary(tmp_path / "found.safetensors")
     assert torch.equal(back.atoms, found.dictionary.atoms)

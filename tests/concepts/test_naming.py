@@ -39,7 +39,7 @@ def test_a_planted_class_names_its_concept_and_a_random_one_keeps_its_number():
     inputs[labels == 0, 1] += 2.0  # concept 1 is strong in frogs alone
     made = seen(inputs, labels)
     shares = class_shares(made, class_names(made.features, LABELS))
-    assert names_by_class(shares) == ("concept 0", "concept 1 (frog 100 %)", "concept 2")
+    assert names_by_class(shares) == ("concept 0", "concept 1 (100 % frog)", "concept 2")
     [found] = shares[1]
     # all 10 strongest of 80 pictures are among 20 frogs; corrected for 3 concepts x 4 classes
     assert found.base == 0.25
@@ -80,9 +80,9 @@ def test_folders_tell_classes_that_the_network_does_not_know(tmp_path):
 def test_two_classes_may_share_a_name_and_equal_names_are_told_apart():
     pair = (ClassShare("cat", 0.45, 0.1, 0.0), ClassShare("dog", 0.4, 0.1, 0.0), ClassShare("ant", 0.05, 0.01, 0.01))
     assert names_by_class([pair, (), pair]) == (
-        "concept 0 (cat 45 %, dog 40 %)",
+        "concept 0 (45 % cat, 40 % dog)",
         "concept 1",
-        "concept 2 (cat 45 %, dog 40 %)",
+        "concept 2 (45 % cat, 40 % dog)",
     )
     assert distinct(["a", "b", "a"]) == ("a (0)", "b", "a (2)")
 

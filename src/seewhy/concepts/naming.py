@@ -97,11 +97,11 @@ def class_shares(pictures: ConceptPictures, classes: Sequence[str | None]) -> tu
 
 
 def names_by_class(shares: Sequence[Sequence[ClassShare]]) -> tuple[str, ...]:
-    """Return "concept 7 (frog 71 %)" where a class surely stands out among the strongest pictures, else "concept 7"."""
+    """Return "concept 7 (71 % frog)" where a class surely stands out among the strongest pictures, else "concept 7"."""
     named = []
     for plain, listed in zip(numbered(len(shares)), shares, strict=True):
         told = [one for one in listed if one.share >= LEAST_SHARE][:MOST_NAMED]
-        classes = ", ".join(f"{_cut(one.name, 24)} {percent(one.share)}" for one in told)
+        classes = ", ".join(f"{percent(one.share)} {_cut(one.name, 24)}" for one in told)
         named.append(f"{plain} ({classes})" if classes else plain)
     return tuple(named)
 
