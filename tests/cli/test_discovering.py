@@ -10,7 +10,8 @@ from PIL import Image
 import seewhy
 from command import command
 from networks import SmallCNN, seeded
-from seewhy.cli.discovering import ENDINGS, plain_name
+from seewhy.cli.discovering import ENDINGS
+from seewhy.cli.outputs import plain_name
 from seewhy.concepts.loading import load_dictionary
 
 

@@ -117,7 +117,7 @@ def test_picture_is_drawn_and_files_are_kept(card, tmp_path):
         assert np.asarray(drawn.convert("L")).std() > 5
     with pytest.raises(seewhy.DataError):
         card.save(path)
-    with pytest.raises(ConfigError, match="card is written as"):
+    with pytest.raises(seewhy.DataError, match="card is written as"):
         card.save(tmp_path / "card.pdf")
 
 

@@ -13,7 +13,7 @@ from sklearn.metrics import r2_score
 from torch import nn
 
 import seewhy
-from seewhy.errors import ConfigError
+from seewhy.errors import ConfigError, DataError
 from seewhy.ops.segments import grid_segments
 from seewhy.surrogates.local import Around
 
@@ -206,7 +206,7 @@ def test_what_is_saved(weights, tmp_path):
     read = json.loads((tmp_path / "x.json").read_text())
     assert read["models"]["linear"]["fidelity"] == found.surrogates["linear"].fidelity
     assert math.isclose(sum(part["share"] for part in read["superpixels"]), 1.0, abs_tol=1e-3)
-    with pytest.raises(ConfigError, match=r"\.html, \.png or \.json"):
+    with pytest.raises(DataError, match=r"\.html, \.png or \.json"):
         found.save(tmp_path / "x.txt")
 
 

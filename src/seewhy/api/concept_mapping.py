@@ -1,16 +1,14 @@
 """`seewhy.concept_map`: one photo, and what each concept adds to what the network says of it."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from seewhy import render
 from seewhy.api import ModelLike, Session, Source, TargetLike
 from seewhy.concepts.dictionary import Dictionary
 from seewhy.concepts.loading import load_dictionary
@@ -22,9 +20,10 @@ from seewhy.data.features import features
 from seewhy.data.picture import sample
 from seewhy.engine import session as engine
 from seewhy.engine.model import Fit
-from seewhy.errors import ConfigError, DataError, optional
+from seewhy.errors import ConfigError, optional
 from seewhy.report.concept_map_page import concept_map_page
 from seewhy.report.concept_map_picture import concept_map_picture, concept_overlay
+from seewhy.report.document import Document
 from seewhy.targets import as_target
 
 if TYPE_CHECKING:
@@ -32,16 +31,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class ConceptMap:
+class ConceptMap(Document):
     """What each concept adds to what a network says of one photo: baseline + contributions + offset + rest + error = score.
 
     Attributes:
         photo: the sum and its maps.
         pictures: of a data set, in which the concepts are strongest; None where none was given.
+        command: makes it again; written on the page.
     """
 
     photo: PhotoConcepts
     pictures: ConceptPictures | None = None
+    command: str = ""
+
+    noun: ClassVar = "a concept map"
 
     @property
     def score(self) -> float:
@@ -117,29 +120,9 @@ class ConceptMap:
         """Return everything but the maps as plain values."""
         return self.photo.numbers()
 
-    def page(self, command: str = "") -> str:
+    def page(self) -> str:
         """Return all of it as one HTML file."""
-        return concept_map_page(self.photo, self.pictures, command)
-
-    def save(self, path: str | Path, *, force: bool = False, command: str = "") -> Path:
-        """Write it to a `.html`, `.png` or `.json` file.
-
-        Raises:
-            DataError: another ending; the file is there already and `force` is off, or it cannot be written.
-        """
-        return render.write_bytes(path, self._bytes(Path(path).suffix.lower(), command), force=force)
-
-    def _bytes(self, ending: str, command: str = "") -> bytes:
-        if ending == ".html":
-            return self.page(command).encode()
-        if ending == ".png":
-            return render.png_bytes(self.picture())
-        if ending == ".json":
-            return json.dumps(self.numbers(), indent=2, allow_nan=False).encode()
-        raise DataError(f"a concept map is written as .html, .png or .json, not {ending or 'without an ending'}")
-
-    def _repr_png_(self) -> bytes:
-        return self._bytes(".png")
+        return concept_map_page(self.photo, self.pictures, self.command)
 
 
 def concept_map(

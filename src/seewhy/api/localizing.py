@@ -1,9 +1,7 @@
 """`seewhy.local`: readable models of what a network does around one photo."""
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from PIL import Image
@@ -17,6 +15,7 @@ from seewhy.engine import session as engine
 from seewhy.engine.model import Fit
 from seewhy.errors import ConfigError, nearest
 from seewhy.ops.segments import centroids
+from seewhy.report.document import Document
 from seewhy.report.local_map import local_map
 from seewhy.report.local_page import local_page
 from seewhy.report.local_picture import local_picture
@@ -30,7 +29,7 @@ ROWS = 16
 
 
 @dataclass(frozen=True, eq=False)
-class Local:
+class Local(Document):
     """Readable models around one photo; what is said of one is said of the most faithful.
 
     Attributes:
@@ -40,6 +39,8 @@ class Local:
 
     surrogates: dict[str, LocalSurrogate]
     command: str = ""
+
+    noun: ClassVar = "a local model"
 
     @property
     def best(self) -> LocalSurrogate:
@@ -88,24 +89,6 @@ class Local:
             "notes": list(first.notes),
             "provenance": first.provenance,
         }
-
-    def save(self, path: str | Path, *, force: bool = False) -> Path:
-        """Write the models to a `.html`, `.png` or `.json` file.
-
-        Raises:
-            ConfigError: another ending.
-            DataError: the file is there already and `force` is off, or it cannot be written.
-        """
-        return render.write_bytes(path, self._bytes(Path(path).suffix.lower()), force=force)
-
-    def _bytes(self, ending: str) -> bytes:
-        if ending == ".html":
-            return self.page().encode()
-        if ending == ".png":
-            return render.png_bytes(self.picture())
-        if ending == ".json":
-            return json.dumps(self.numbers(), indent=2, allow_nan=False).encode()
-        raise ConfigError(f"local models are written as .html, .png or .json, got {ending!r}")
 
     def _repr_png_(self) -> bytes:
         return render.png_bytes(self.overlay())

@@ -1,21 +1,19 @@
 """One unit of a network, on one card: what excites it, what it does, and how far to trust the pictures that were made for it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
-from seewhy import render
 from seewhy.api import ModelLike, Session
 from seewhy.data.dataset import dataset
 from seewhy.engine import session as engine
 from seewhy.engine.model import Fit
-from seewhy.errors import ConfigError
 from seewhy.evaluation.ground import Ground, Progress
 from seewhy.evaluation.unit_study import Wanted, placed, study, unit_of, usual_at
+from seewhy.report.document import Document
 from seewhy.report.unit import UnitCard, numbers
 from seewhy.report.unit_card import card
 from seewhy.report.unit_page import unit_page
@@ -27,7 +25,7 @@ from seewhy.visualization.search import Search, search
 
 
 @dataclass(frozen=True, eq=False)
-class Unit:
+class Unit(Document):
     """A unit of a network, and everything that was found out about it.
 
     Attributes:
@@ -35,6 +33,8 @@ class Unit:
     """
 
     card: UnitCard
+
+    noun: ClassVar = "a card"
 
     def numbers(self) -> dict[str, Any]:
         """Return the numbers as plain values."""
@@ -47,27 +47,6 @@ class Unit:
     def picture(self) -> Any:
         """Draw the card as one PIL picture."""
         return unit_picture(self.card)
-
-    def save(self, path: str | Path, *, force: bool = False) -> Path:
-        """Write the card to a `.html`, `.png` or `.json` file.
-
-        Raises:
-            ConfigError: another ending.
-            DataError: the file is there already and `force` is off, or it cannot be written.
-        """
-        return render.write_bytes(path, self._bytes(Path(path).suffix.lower()), force=force)
-
-    def _bytes(self, ending: str) -> bytes:
-        if ending == ".html":
-            return self.page().encode()
-        if ending == ".png":
-            return render.png_bytes(self.picture())
-        if ending == ".json":
-            return json.dumps(self.numbers(), indent=2, allow_nan=False).encode()
-        raise ConfigError(f"a card is written as .html, .png or .json, got {ending!r}")
-
-    def _repr_png_(self) -> bytes:
-        return self._bytes(".png")
 
 
 def unit(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from seewhy.cli.options import AsJson, Checkpoint, Device, FitName, Force, Layer, ModelName, Out, Photos, Seed
+from seewhy.cli.options import AsJson, Cache, Checkpoint, Device, FitName, Force, Layer, ModelName, Out, Photos, Seed
 
 
 def concepts(
@@ -49,12 +49,7 @@ def concepts(
     out: Out = Path(),
     fit: FitName = None,
     checkpoint: Checkpoint = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Folder for what the network gives, so that it is computed once.", show_default=False
-        ),
-    ] = None,
+    cache: Cache = None,
     as_json: AsJson = False,
     force: Force = False,
     seed: Seed = 0,
@@ -129,12 +124,7 @@ def concept_map(
     out: Out = Path(),
     fit: FitName = None,
     checkpoint: Checkpoint = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Folder for what the network gives, so that it is computed once.", show_default=False
-        ),
-    ] = None,
+    cache: Cache = None,
     as_json: AsJson = False,
     force: Force = False,
     device: Device = None,
@@ -203,12 +193,7 @@ def tcav(
     out: Out = Path(),
     fit: FitName = None,
     checkpoint: Checkpoint = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Folder for what the network gives, so that it is computed once.", show_default=False
-        ),
-    ] = None,
+    cache: Cache = None,
     as_json: AsJson = False,
     force: Force = False,
     seed: Seed = 0,

@@ -62,10 +62,11 @@ class Job:
         paths = {ending: self.folder / f"{stem}.concept-map.{ending}" for ending in ENDINGS}
         refuse_existing(paths.values(), force=order.force)
         made = sample(photo, self.session.model, self.fit)
-        found = ConceptMap(photo_concepts(self.session, made, self.dictionary, self.target), self.pictures)
+        concepts = photo_concepts(self.session, made, self.dictionary, self.target)
+        found = ConceptMap(concepts, self.pictures, _command(order, photo))
         with all_or_none(paths.values()):
             for path in paths.values():
-                found.save(path, force=order.force, command=_command(order, photo))
+                found.save(path, force=order.force)
         if not order.as_json:
             _tell(found, paths.values())
         return found.numbers() | {"files": {ending: str(path) for ending, path in paths.items()}}

@@ -1,7 +1,6 @@
 """`seewhy concepts`: what a layer's features are made of, as page, picture, numbers and dictionary."""
 
 import json
-import re
 import shlex
 import sys
 from collections.abc import Iterable
@@ -18,7 +17,7 @@ from seewhy.adapters.load import load_model
 from seewhy.api.discovering import discover
 from seewhy.cli import console
 from seewhy.cli.explaining import chosen_fit
-from seewhy.cli.outputs import all_or_none, prepare, refuse_existing
+from seewhy.cli.outputs import all_or_none, plain_name, prepare, refuse_existing
 from seewhy.cli.progress import watched
 from seewhy.concepts.discovered import Concepts
 from seewhy.core.method import AUTO
@@ -97,11 +96,6 @@ def run(order: Order) -> None:
         _tell(found, paths.values())
     if broken:
         raise Exit(console.SOME_FAILED)
-
-
-def plain_name(text: str) -> str:
-    """Return a text as a part of a file's name that cannot lead anywhere else."""
-    return re.sub(r"[^\w.\-]+", "_", text).strip(".") or "pictures"
 
 
 def _paths(folder: Path, stem: str, layer: str) -> dict[str, Path]:

@@ -25,6 +25,12 @@ FitName = Annotated[
         show_default=False,
     ),
 ]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Folder for what the network gives, so that it is computed once.", show_default=False
+    ),
+]
 Layer = Annotated[
     str | None,
     typer.Option(help="Layer to look at: see `seewhy layers`; found by itself by default.", show_default=False),

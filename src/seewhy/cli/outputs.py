@@ -1,5 +1,6 @@
 """Which files a photo gives, and that none is overwritten unasked."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,11 @@ def stems(photos: Sequence[Path]) -> list[str]:
         count = seen[stem.lower()]
         names.append(stem if count == 1 else f"{stem}-{count}")
     return names
+
+
+def plain_name(text: str) -> str:
+    """Return a text as a part of a file's name that cannot lead anywhere else."""
+    return re.sub(r"[^\w.\-]+", "_", text).strip(".") or "pictures"
 
 
 def prepare(folder: Path) -> Path:

@@ -1,7 +1,6 @@
 """`seewhy examples`: one pass over many pictures, and what the channels of a layer like best and least among them."""
 
 import json
-import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,7 @@ from seewhy.api import Session
 from seewhy.cli import console
 from seewhy.cli.choosing import input_shape
 from seewhy.cli.explaining import chosen_fit
-from seewhy.cli.outputs import all_or_none, prepare, refuse_existing
+from seewhy.cli.outputs import all_or_none, plain_name, prepare, refuse_existing
 from seewhy.cli.progress import Watch, watched
 from seewhy.data.dataset import dataset
 from seewhy.engine.anatomy import sample_of
@@ -82,7 +81,7 @@ def run(order: Order) -> None:
         how = Search(order.top, order.rungs, order.sample, order.distinct, chosen_fit(order.fit), seed=order.seed)
         session = Session(load_model(order.model, order.checkpoint), device=order.device, seed=order.seed)
         layers = order.layers or [_own_layer(session)]
-        stem = _plain_name(order.pictures[0].resolve().stem)
+        stem = plain_name(order.pictures[0].resolve().stem)
         paths = _paths(prepare(order.out), stem, layers)
         refuse_existing(paths.values(), force=order.force)
         data = dataset(order.pictures, session.model)
@@ -136,14 +135,9 @@ def _paths(folder: Path, stem: str, layers: list[str]) -> dict[str, Path]:
     """Return a sheet and a page for each layer, and one file of numbers and one of arrays for all."""
     paths: dict[str, Path] = {}
     for layer in layers:
-        name = f"{stem}.{_plain_name(layer)}.examples"
+        name = f"{stem}.{plain_name(layer)}.examples"
         paths |= {f"{layer}.png": folder / f"{name}.png", f"{layer}.html": folder / f"{name}.html"}
     return paths | {"json": folder / f"{stem}.examples.json", "npz": folder / f"{stem}.examples.npz"}
-
-
-def _plain_name(text: str) -> str:
-    """Return a text as a part of a file's name that cannot lead anywhere else."""
-    return re.sub(r"[^\w.\-]+", "_", text).strip(".") or "pictures"
 
 
 def _write(found: Examples, shown: dict[str, list[int]], paths: dict[str, Path], order: Order) -> None:

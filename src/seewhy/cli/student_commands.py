@@ -9,6 +9,7 @@ import typer
 from seewhy.cli.options import (
     AsJson,
     BudgetOption,
+    Cache,
     Checkpoint,
     Device,
     FillOption,
@@ -60,12 +61,7 @@ def distill(
     out: Out = Path(),
     fit: FitName = None,
     checkpoint: Checkpoint = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Folder for what the network gives, so that it is computed once.", show_default=False
-        ),
-    ] = None,
+    cache: Cache = None,
     as_json: AsJson = False,
     force: Force = False,
     seed: Seed = 0,

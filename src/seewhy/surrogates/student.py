@@ -7,7 +7,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -217,8 +216,3 @@ def names_of(labels: Sequence[str] | None, count: int) -> tuple[str, ...]:
     """Return the names of all classes of a network; "class 3" where it has none."""
     known = tuple(labels or ())
     return known if len(known) == count else tuple(f"class {index}" for index in range(count))
-
-
-def as_rows(places: Sequence[int] | Tensor) -> Int[Tensor, " n"]:
-    """Return numbers of pictures as a tensor."""
-    return torch.as_tensor(places, dtype=torch.long)
