@@ -146,13 +146,20 @@ class ConceptPictures:
         top, left, bottom, right = self.view.geometry((whole.height, whole.width)).window
         return whole.crop((round(left), round(top), round(right), round(bottom)))
 
-    def shown(self, row: int, concept: int, side: int = 96) -> Image.Image:
-        """Return the picture as the network sees it, in a square of this side, dark where the concept does not light up."""
+    def shown(self, row: int, concept: int, side: int = 96, strength: float = 1.0) -> Image.Image:
+        """Return the picture as the network sees it, in a square of this side, dark where the concept does not light up.
+
+        Args:
+            row: number of the picture.
+            concept: its number.
+            side: in pixels.
+            strength: how bright the lit places are, from 0 (as dark as the rest) to 1.
+        """
         picture = enlarged(self.picture(row), (side, side))
         light = self.light(row, concept, side)
         if light is None:
             return picture
-        weight = DIM + (1 - DIM) * light[..., None]
+        weight = DIM + (1 - DIM) * strength * light[..., None]
         return Image.fromarray((np.asarray(picture) * weight).round().astype(np.uint8))
 
     def veil(self, row: int, concept: int, side: int = 32) -> Image.Image | None:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from seewhy.concepts.pictures import DIM, ConceptPictures, enlarged
+from seewhy.concepts.pictures import ConceptPictures
 from seewhy.data.features import Features
 from seewhy.engine.model import Model
 from seewhy.render.encode import data_uri, webp_bytes
@@ -86,9 +85,6 @@ class Album:
         return Shot(self._made[key][0], self.pictures.features.data.names[row])
 
     def _drawn(self, row: int, concept: int, strength: float) -> Image.Image:
-        whole = enlarged(self.pictures.picture(row), (SIDE, SIDE))
-        light = None if concept == WHOLE else self.pictures.light(row, concept, SIDE)
-        if light is None:
-            return whole
-        weight = DIM + (1 - DIM) * strength * light[..., None]
-        return Image.fromarray((np.asarray(whole) * weight).round().astype(np.uint8))
+        if concept == WHOLE:
+            return self.pictures.plain(row, SIDE)
+        return self.pictures.shown(row, concept, SIDE, strength)

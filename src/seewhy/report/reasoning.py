@@ -13,7 +13,8 @@ from seewhy.surrogates.linear import Linear
 from seewhy.surrogates.prototypes import Prototypes
 from seewhy.surrogates.rules import Rules, said
 from seewhy.surrogates.student import Student
-from seewhy.surrogates.trace import trace
+from seewhy.surrogates.trace import Step, trace
+from seewhy.surrogates.tree import Tree
 from seewhy.surrogates.words import share
 
 MOST_PROTOTYPES = 5
@@ -32,6 +33,7 @@ class Reason:
         adds: to the score of the class; None where nothing is added up.
         number: which of the numbers that are read it is about, to be shown in the photo; None for none.
         prototype: its number, for a picture that the photo resembles.
+        strength: how much of it there is in the photo, from 0 to 1: what is absent is not lit.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Reason:
     adds: float | None = None
     number: int | None = None
     prototype: int | None = None
+    strength: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ def _cases(
     model = student.surrogate
     if isinstance(model, Branching):
         steps = trace(student, one, 0).steps
-        asked = [Reason(step.text, number=step.evidence[0].number if step.evidence else None) for step in steps]
+        asked = [_question(step, model) for step in steps]
         return (Case(student.learned[places[0]], float(scores[places[0]]), None, tuple(asked)),)
     if isinstance(model, Prototypes):
         return tuple(
@@ -171,6 +174,13 @@ def _cases(
         ordered = sorted(reasons, key=lambda reason: -abs(reason.adds or 0.0))
         made.append(Case(student.learned[place], float(scores[place]), start, tuple(ordered)))
     return tuple(made)
+
+
+def _question(step: Step, model: Branching) -> Reason:
+    """Return a question that was answered; a concept that is absent is as dim as it is far below what would count as present."""
+    dim = isinstance(model, Tree) and not step.affirmed and step.threshold > 0
+    strength = min(max(step.value / step.threshold, 0.0), 1.0) if dim else 1.0
+    return Reason(step.text, number=step.evidence[0].number if step.evidence else None, strength=strength)
 
 
 def _terms(student: Student, x: Float[Tensor, "1 m"], place: int) -> tuple[float | None, list[Reason]]:

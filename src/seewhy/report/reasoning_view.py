@@ -106,7 +106,7 @@ def _field(student: Student, features: Features, case: Case) -> Float[np.ndarray
 
 def _shown(student: Student, reason: Reason, seen: ConceptPictures | None) -> Shown:
     """Return a reason with its picture: the photo where the concept lights it up; of a prototype, it and where the two match."""
-    lit = None if reason.number is None or seen is None else seen.shown(0, reason.number, SMALL)
+    lit = None if reason.number is None or seen is None else seen.shown(0, reason.number, SMALL, reason.strength)
     if reason.prototype is None:
         return Shown(reason, lit)
     return Shown(reason, _match(student, reason, lit))
