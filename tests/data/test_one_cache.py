@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from networks import SmallCNN, seeded
 
 import seewhy
+from networks import SmallCNN, seeded
 from seewhy.data import features as kept
 
 
