@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy.optimize import minimize  # type: ignore[import-untyped]
 from torch import Tensor
 
+from seewhy.surrogates.descent import lowest
 from seewhy.surrogates.lesson import Lesson
 from seewhy.surrogates.surrogate import Surrogate
 
@@ -133,8 +133,7 @@ def _fitted(
         slope = torch.cat([(rest.T @ data + PENALTY * w)[where], rest.sum(dim=0)])
         return float(-(targets * log).sum() / len(x) + PENALTY / 2 * w.square().sum()), slope.numpy()
 
-    start = torch.cat([weights[:, columns][where], bias]).numpy()
-    best = torch.from_numpy(minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x)
+    best = lowest(loss, torch.cat([weights[:, columns][where], bias]), STEPS)
     made = torch.zeros_like(weights)
     made[used] = best[:count]
     return made, best[count:]

@@ -208,7 +208,10 @@ class _Choice:
                 gains[order] = -torch.inf
                 order.append(int(gains.argmax()))
                 self.best[place] = torch.maximum(self.best[place], self.alike[place][order[-1]])
-        return [rows[torch.tensor(order)] for rows, order in zip(self.candidates, self.orders, strict=True)]
+        return [
+            rows[torch.tensor(order, dtype=torch.long)]
+            for rows, order in zip(self.candidates, self.orders, strict=True)
+        ]
 
     def _worth(self, place: int) -> Float[Tensor, " q"]:
         """Return how sure of their classes the pictures are with each candidate of a class."""

@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.optimize import minimize  # type: ignore[import-untyped]
 from torch import Tensor
+
+from seewhy.surrogates.descent import lowest
 
 PENALTY = 1e-3
 """Of the squared weights, beside the mean log-loss."""
@@ -41,8 +42,7 @@ def fitted(
         slope = torch.cat([(data.T @ rest + penalty * w).flatten(), rest.sum(dim=0)])
         return float(-(wanted * log).sum() / len(data) + penalty / 2 * w.square().sum()), slope.numpy()
 
-    start = torch.cat([weights.double().flatten(), bias.double()]).numpy()
-    best = torch.from_numpy(minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": steps}).x)
+    best = lowest(loss, torch.cat([weights.double().flatten(), bias.double()]), steps)
     return best[:count].view(shape), best[count:]
 
 
