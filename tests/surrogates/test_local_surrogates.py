@@ -15,7 +15,7 @@ from torch import nn
 import seewhy
 from seewhy.errors import ConfigError, DataError
 from seewhy.ops.segments import grid_segments
-from seewhy.surrogates.local import Around
+from seewhy.surrogates.local_surrogate import Around
 
 SIDE, PARTS = 24, 12
 SEGMENTS = grid_segments((SIDE, SIDE), PARTS)  # 3 x 4 boxes

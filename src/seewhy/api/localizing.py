@@ -19,8 +19,9 @@ from seewhy.report.document import Document
 from seewhy.report.local_map import local_map
 from seewhy.report.local_page import local_page
 from seewhy.report.local_picture import local_picture
-from seewhy.surrogates.local import Around, LocalSurrogate, local_surrogates
+from seewhy.surrogates.local import local_surrogates
 from seewhy.surrogates.local_models import LocalModel, local_kinds
+from seewhy.surrogates.local_surrogate import Around, LocalSurrogate
 from seewhy.targets import as_target
 
 ALL = "all"

@@ -16,7 +16,7 @@ from seewhy.cli.explaining import chosen_fit, chosen_target
 from seewhy.cli.outputs import all_or_none, prepare, refuse_existing
 from seewhy.cli.photos import photo_by_photo
 from seewhy.cli.progress import Watch
-from seewhy.surrogates.local import Around
+from seewhy.surrogates.local_surrogate import Around
 
 ENDINGS = ("html", "png", "json")
 

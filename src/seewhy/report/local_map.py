@@ -12,7 +12,7 @@ from seewhy.render.overlay import stacked
 from seewhy.render.scene import drawing_size, flat_rgb, resized, scene, with_lines
 from seewhy.render.text import face
 from seewhy.report.importance_map import number_at
-from seewhy.surrogates.local import LocalSurrogate
+from seewhy.surrogates.local_surrogate import LocalSurrogate
 
 UNSEEN = -1
 DIMMED = 0.28

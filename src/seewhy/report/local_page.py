@@ -9,8 +9,8 @@ from seewhy.report.axis import axis
 from seewhy.report.images import gradient, photo_uri
 from seewhy.report.local_map import caption, local_scene, strongest, superpixel_picture
 from seewhy.report.sheet import kept, sheet
-from seewhy.surrogates.local import LocalSurrogate
 from seewhy.surrogates.local_models import LocalTree
+from seewhy.surrogates.local_surrogate import LocalSurrogate
 
 CREED = (
     "A local model says what the network does when parts of this photo are hidden, and nothing about other photos; "

@@ -10,7 +10,7 @@ from seewhy.render.overlay import stacked
 from seewhy.render.text import INK, PAPER, SOFT, panel
 from seewhy.report.axis import axis
 from seewhy.report.local_map import local_map
-from seewhy.surrogates.local import LocalSurrogate
+from seewhy.surrogates.local_surrogate import LocalSurrogate
 
 WIDTH = 1000
 GAP = 22
