@@ -10,6 +10,7 @@ from seewhy.cli import console
 from seewhy.cli.concept_commands import COMMANDS as CONCEPT_COMMANDS
 from seewhy.cli.importance_command import importance
 from seewhy.cli.options import (
+    Against,
     AsJson,
     BudgetOption,
     Checkpoint,
@@ -24,6 +25,7 @@ from seewhy.cli.options import (
     Seed,
     SegmentsOption,
     Settings,
+    Target,
 )
 from seewhy.cli.student_commands import COMMANDS as STUDENT_COMMANDS
 from seewhy.cli.unit_commands import COMMANDS
@@ -61,19 +63,8 @@ def explain(
     photos: Photos,
     model: ModelName = "efficientnet-lite0",
     method: Annotated[str, typer.Option(help="How: see `seewhy methods`.")] = "grad-cam",
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--target",
-            "-t",
-            metavar="CLASS",
-            help="Class to explain, by name or index; the predicted one by default.",
-            show_default=False,
-        ),
-    ] = None,
-    against: Annotated[
-        str | None, typer.Option(metavar="CLASS", help="Explain why the target and not this class.", show_default=False)
-    ] = None,
+    target: Target = None,
+    against: Against = None,
     layer: Layer = None,
     settings: Settings = None,
     budget: BudgetOption = None,

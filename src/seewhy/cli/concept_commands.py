@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from seewhy.cli.options import AsJson, Cache, Checkpoint, Device, FitName, Force, Layer, ModelName, Out, Photos, Seed
+from seewhy.cli.options import (
+    Against,
+    AsJson,
+    Cache,
+    Checkpoint,
+    Device,
+    FitName,
+    Force,
+    Layer,
+    ModelName,
+    Out,
+    Photos,
+    Seed,
+    Target,
+)
 
 
 def concepts(
@@ -99,19 +113,8 @@ def concept_map(
         ),
     ] = None,
     model: ModelName = "efficientnet-lite0",
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--target",
-            "-t",
-            metavar="CLASS",
-            help="Class to explain, by name or index; the predicted one by default.",
-            show_default=False,
-        ),
-    ] = None,
-    against: Annotated[
-        str | None, typer.Option(metavar="CLASS", help="Explain why the target and not this class.", show_default=False)
-    ] = None,
+    target: Target = None,
+    against: Against = None,
     data: Annotated[
         list[Path] | None,
         typer.Option(

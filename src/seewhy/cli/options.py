@@ -35,6 +35,19 @@ Layer = Annotated[
     str | None,
     typer.Option(help="Layer to look at: see `seewhy layers`; found by itself by default.", show_default=False),
 ]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        "-t",
+        metavar="CLASS",
+        help="Class to ask about, by name or index; the predicted one by default.",
+        show_default=False,
+    ),
+]
+Against = Annotated[
+    str | None, typer.Option(metavar="CLASS", help="Ask why the target and not this class.", show_default=False)
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(

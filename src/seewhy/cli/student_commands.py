@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from seewhy.cli.options import (
+    Against,
     AsJson,
     BudgetOption,
     Cache,
@@ -21,6 +22,7 @@ from seewhy.cli.options import (
     Photos,
     Seed,
     SegmentsOption,
+    Target,
 )
 
 
@@ -151,19 +153,8 @@ def local(
     photos: Photos,
     model: ModelName = "efficientnet-lite0",
     into: Annotated[str, typer.Option(metavar="linear|tree|all", help="Which readable model.")] = "all",
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--target",
-            "-t",
-            metavar="CLASS",
-            help="Class to ask about, by name or index; the predicted one by default.",
-            show_default=False,
-        ),
-    ] = None,
-    against: Annotated[
-        str | None, typer.Option(metavar="CLASS", help="Ask why the target and not this class.", show_default=False)
-    ] = None,
+    target: Target = None,
+    against: Against = None,
     samples: Annotated[int, typer.Option(min=8, help="Neighbours that a model is fitted to.")] = 150,
     runs: Annotated[int, typer.Option(min=2, help="Seeds over which the spread is measured.")] = 4,
     size: Annotated[
