@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seewhy.surrogates.descent import lowest
 from seewhy.surrogates.lesson import Lesson
+from seewhy.surrogates.sparse_logistic import standard
 from seewhy.surrogates.surrogate import Surrogate
 
 SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30)
@@ -48,9 +49,8 @@ class Linear(Surrogate):
     @classmethod
     def path(cls, lesson: Lesson, seed: int = 0) -> Iterator["Linear"]:
         """Yield models of 1, 2, 3 … non-zeros per class."""
-        mean, scale = lesson.x.mean(dim=0), lesson.x.std(dim=0)
-        moves = scale > 1e-6 * lesson.x.abs().amax(dim=0).clamp_min(1e-12)
-        scale = torch.where(moves, scale, torch.inf)  # what never moves is read as 0
+        mean, scale = standard(lesson.x)
+        moves = torch.isfinite(scale)
         x, targets = ((lesson.x - mean) / scale).double(), lesson.targets.double()
         used = torch.zeros(targets.shape[1], x.shape[1], dtype=torch.bool)
         weights, bias = torch.zeros(used.shape, dtype=torch.float64), targets.mean(dim=0).clamp_min(1e-6).log()
