@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 import seewhy
-from seewhy.engine.grids import Grid, find_grid, grid_of, places_in
+from seewhy.engine.grid import Grid
+from seewhy.engine.grids import find_grid, grid_of, places_in
 
 
 @pytest.mark.parametrize(

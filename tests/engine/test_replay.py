@@ -12,7 +12,7 @@ from networks import SmallCNN, seeded
 from seewhy.core.cost import Cost
 from seewhy.core.needs import Needs
 from seewhy.engine.block import Question
-from seewhy.engine.grids import raw_with
+from seewhy.engine.grid import raw_with
 from seewhy.engine.probe import NetworkProbe
 from seewhy.targets import as_target
 

@@ -15,13 +15,14 @@ from seewhy.adapters.load import load_model
 from seewhy.choice import AUTO_METHOD, choose
 from seewhy.contributions.channels import ChannelContribution, Normalization, channel_contribution
 from seewhy.core import registry
+from seewhy.core.clip import Clip
 from seewhy.core.explanation import Explanation
 from seewhy.core.method import AUTO, Method
 from seewhy.core.needs import at
 from seewhy.core.rules import Coverage, NotCovered
 from seewhy.core.sample import Sample
 from seewhy.core.target import Target
-from seewhy.data.picture import sample
+from seewhy.data.source import sample
 from seewhy.engine import session as engine
 from seewhy.engine.block import Question
 from seewhy.engine.fast import FIDELITY, Profile
@@ -30,7 +31,7 @@ from seewhy.engine.probe import NetworkProbe
 from seewhy.errors import ConfigError, ModelError, ShapeError
 from seewhy.targets import as_target
 
-Source = str | Path | Image.Image | np.ndarray | Tensor
+Source = str | Path | Image.Image | np.ndarray | Tensor | Clip
 ModelLike = Model | nn.Module | Callable[[np.ndarray], Any] | str | None
 TargetLike = Target | int | str | Callable[[Tensor], Tensor] | None
 MethodLike = Method | str

@@ -92,7 +92,8 @@ def explain(
     Exit codes: 0 all done, 2 wrong use, 3 some photos failed, 130 interrupted.
     """
     from seewhy.cli.choosing import MethodOrder
-    from seewhy.cli.explaining import Order, run
+    from seewhy.cli.explaining import run
+    from seewhy.cli.job import Order
 
     run(
         Order(

@@ -94,6 +94,7 @@ def _picture(path: str, model: Model) -> Array:
 
 
 def input_shape(model: Model) -> tuple[int, ...]:
-    """Return the shape (c, h, w) of a model's input; raise `ModelError` where it is not stated."""
+    """Return the shape (c, *spatial) of a model's input; raise `ModelError` where it is not stated."""
     size, mean, _ = model.needs_preprocessing()
-    return (1 if model.channels == "grey" else max(3, len(mean)), *size)
+    frames = () if model.frames is None else (model.frames,)
+    return (1 if model.channels == "grey" else max(3, len(mean)), *frames, *size)

@@ -1,92 +1,30 @@
-"""`seewhy explain`: photo after photo, good ones done even where others fail."""
+"""`seewhy explain`: source after source, good ones done even where others fail."""
 
-import json
-import shlex
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from seewhy import render
 from seewhy.adapters.load import load_model
 from seewhy.api import Session
 from seewhy.choice import AUTO_METHOD, choose
-from seewhy.cli import console
-from seewhy.cli.choosing import MethodOrder, chosen_method, input_shape
-from seewhy.cli.outputs import all_or_none, prepare, refuse_existing
+from seewhy.cli.choosing import chosen_method, input_shape
+from seewhy.cli.explaining_clips import explain_clip
+from seewhy.cli.explaining_photos import explain_photo
+from seewhy.cli.job import Job, Order
+from seewhy.cli.outputs import prepare
 from seewhy.cli.photos import photo_by_photo
-from seewhy.cli.summary import summary
 from seewhy.core.method import Method
 from seewhy.core.target import Target
-from seewhy.data.picture import sample
+from seewhy.data.video import is_video
 from seewhy.engine.anatomy import sample_of
 from seewhy.engine.fast import Profile
 from seewhy.engine.model import Fit, Model
 from seewhy.engine.recording import layer_of
 from seewhy.engine.session import Progress
 from seewhy.errors import ConfigError, TargetError
-from seewhy.report.examine import Examination, ask, examine
-from seewhy.report.numbers import numbers
-from seewhy.report.page import page
-from seewhy.report.picture import picture
 from seewhy.targets import ClassScore, Contrast
 from seewhy.targets.classes import find_class
-
-
-@dataclass(frozen=True)
-class Order:
-    """What was asked on the command line."""
-
-    photos: list[Path]
-    model: str
-    checkpoint: Path | None
-    method: str
-    about: MethodOrder
-    target: str | None
-    against: str | None
-    out: Path
-    fit: str | None
-    hide_test: bool
-    as_json: bool
-    force: bool
-    seed: int
-    device: str | None
-    profile: str = "exact"
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is asked, settled for all photos: the session, the target, the method, the folder."""
-
-    order: Order
-    session: Session
-    target: Target
-    method: Method
-    why: str
-    fit: Fit | None
-    folder: Path
-
-    def explain(self, photo: Path, stem: str) -> dict[str, Any]:
-        """Explain one photo, write its files, print its summary; return its numbers."""
-        order = self.order
-        paths = {ending: self.folder / f"{stem}.why.{ending}" for ending in ("npz", "png", "html", "json")}
-        refuse_existing(paths.values(), force=order.force)
-        made = sample(photo, self.session.model, self.fit)
-        with all_or_none(paths.values()):
-            wanted = Examination(hide_test=order.hide_test, notes=(self.why,) if self.why else ())
-            asked = ask(self.session, made, self.target, self.method, wanted)
-            asked.explanation.save(paths["npz"], force=order.force)  # the map first: tests and page take longer
-            report = examine(asked, _command(order, photo))
-            found = numbers(report)
-            contents = {
-                "png": render.png_bytes(picture(report)),
-                "html": page(report).encode(),
-                "json": json.dumps(found, indent=2, allow_nan=False).encode(),
-            }
-            for ending, content in contents.items():
-                render.write_bytes(paths[ending], content, force=order.force)
-        if not order.as_json:
-            console.out().print(summary(report, list(paths.values())))
-        return found | {"files": {ending: str(path) for ending, path in paths.items()}}
+from seewhy.targets.written import written_target
 
 
 def settled(order: Order, progress: Progress | None = None) -> Job:
@@ -110,9 +48,18 @@ def _method(order: Order, session: Session) -> tuple[Method, str]:
     return chosen_method(found.method.key, order.about, session.model, lenient=True), found.note
 
 
+def explain_source(job: Job, source: Path, stem: str) -> dict[str, Any]:
+    """Explain one source after its kind."""
+    if is_video(source):
+        return explain_clip(job, source, stem)
+    return explain_photo(job, source, stem)
+
+
 def run(order: Order) -> None:
     """Explain every photo; end with exit code 3 where some failed."""
-    photo_by_photo(order.photos, lambda watch: settled(order, watch.passes).explain, as_json=order.as_json)
+    photo_by_photo(
+        order.photos, lambda watch: partial(explain_source, settled(order, watch.passes)), as_json=order.as_json
+    )
 
 
 def chosen_fit(fit: str | None) -> Fit | None:
@@ -133,6 +80,9 @@ def chosen_profile(profile: str) -> Profile:
 
 def chosen_target(model: Model, target: str | None, against: str | None) -> Target:
     """Return the target; names are looked up at once, so that a wrong one costs no work."""
+    asked = written_target(target) if target else None
+    if asked is not None and against is None:
+        return asked
     which, rival = (_known(model, name) for name in (target, against))
     if rival is None:
         return ClassScore(which)
@@ -154,19 +104,3 @@ def check_layer(session: Session, asked: Method) -> None:
     for name in (named,) if isinstance(named, str) else named:
         if name != "auto":
             layer_of(session.network.module, name)
-
-
-def _command(order: Order, photo: Path) -> str:
-    """Return the command that makes the same page again."""
-    words = ["seewhy", "explain", str(photo), "--model", order.model, "--method", order.method]
-    for name, value in (
-        ("--target", order.target),
-        ("--against", order.against),
-        ("--fit", order.fit),
-    ):
-        words += [name, value] if value is not None else []
-    words += order.about.words()
-    words += ["--profile", order.profile] if order.profile != "exact" else []
-    words += ["--checkpoint", str(order.checkpoint)] if order.checkpoint else []
-    words += ["--seed", str(order.seed)] if order.seed else []
-    return shlex.join(words + ([] if order.hide_test else ["--no-hide-test"]))

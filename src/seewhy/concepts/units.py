@@ -15,7 +15,7 @@ from seewhy.core.probe import Probe
 from seewhy.core.swap import Swap
 from seewhy.data.dataset import Dataset
 from seewhy.data.shelf import network_digest
-from seewhy.engine.grids import Grid, raw_with
+from seewhy.engine.grid import Grid, raw_with
 from seewhy.engine.model import Model
 from seewhy.engine.session import Session
 from seewhy.errors import ConfigError, LayerError

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seewhy.core.needs import Needs
 from seewhy.data.dataset import Dataset
-from seewhy.engine.grids import Grid
+from seewhy.engine.grid import Grid
 from seewhy.engine.session import Session
 from seewhy.errors import LayerError
 

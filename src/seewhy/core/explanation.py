@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +16,15 @@ from torch import Tensor
 from seewhy import render
 from seewhy.core.cost import Cost
 from seewhy.core.method import Method
+from seewhy.core.packing import packed, unpacked
 from seewhy.core.registry import make
 from seewhy.core.rules import Coverage
-from seewhy.core.sample import Geometry, Sample
+from seewhy.core.sample import Sample
 from seewhy.errors import DataError
 from seewhy.ops.filters import resize
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-FORMAT = 2
-"""Version of the file that `save` writes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,30 +117,29 @@ class Explanation:
         """Return the heatmap resized to `size` in pixels: interpolated, not rescaled."""
         return resize(self.heatmap, size)
 
-    def in_source(self, index: int = 0, size: tuple[int, int] | None = None) -> Float[Tensor, "h w"]:
-        """Return the map of one image on the pixels of its source picture; NaN where the network saw nothing.
+    def in_source(self, index: int = 0, size: tuple[int, int] | None = None) -> Float[Tensor, "*source"]:
+        """Return the map of one image on the pixels of its source picture, or clip (t, h, w); NaN where the network saw nothing.
 
         Args:
             index: which image of the block.
-            size: resolution (h, w) of the whole picture; its own if None. Without a source picture, the input's grid.
+            size: resolution (h, w) of the whole picture, or of each frame; its own if None. Without a source, the input's grid.
         """
-        sample = self.samples[index]
-        if sample.geometry is None:
-            return self.at(size or tuple(sample.inputs.shape[1:]))[index]
-        return sample.geometry.to_source(self.heatmap[index], size)
+        return self.samples[index].to_source(self.heatmap[index], size)
+
+    def strongest_frame(self, index: int = 0) -> int | None:
+        """Return which frame of a clip holds the largest sum of magnitudes of the map; None where the map is of a picture."""
+        heatmap = self.heatmap[index]
+        if heatmap.dim() < 3:
+            return None
+        frames = self.at(tuple(self.samples[index].inputs.shape[1:]))[index]
+        return int(frames.abs().flatten(1).sum(dim=1).argmax())
 
     def picture(self, index: int = 0) -> Image.Image:
-        """Return the source picture of one image; a grey view of the input where the sample came as a ready tensor."""
-        sample = self.samples[index]
-        if sample.picture is not None:
-            return sample.picture
-        values = sample.inputs.detach().float().mean(dim=0)
-        low, high = values.min(), values.max()
-        grey = (values - low) / (high - low).clamp_min(1e-12) * 255
-        return Image.fromarray(grey.byte().cpu().numpy()).convert("RGB")
+        """Return the source picture of one image, of a clip its strongest frame; a grey view where the sample came as a ready input."""
+        return self.samples[index].view(self.strongest_frame(index) or 0)
 
     def overlay(self, index: int = 0, **options: Any) -> Image.Image:
-        """Draw the map of one image over its picture in grey, with a colour bar; options as in `seewhy.render.overlay`."""
+        """Draw the map of one image over its picture in grey (of a clip, its strongest frame), with a colour bar; options as in `seewhy.render.overlay`."""
         picture, drawn = self._drawn(index)
         return render.overlay(picture, drawn, **(self._labels(index) | options))
 
@@ -159,7 +155,8 @@ class Explanation:
         size = (max(1, round(picture.height * shrink)), max(1, round(picture.width * shrink)))
         if shrink < 1:
             picture = picture.resize(size[::-1], Image.Resampling.LANCZOS)
-        return picture, self.in_source(index, size).float().cpu().numpy()
+        drawn, frame = self.in_source(index, size), self.strongest_frame(index)
+        return picture, (drawn if frame is None else drawn[frame]).float().cpu().numpy()
 
     def _labels(self, index: int) -> dict[str, Any]:
         return {
@@ -201,50 +198,15 @@ class Explanation:
         if path.suffix == ".json":
             return render.write_bytes(path, json.dumps(self.summary(), indent=2).encode(), force=force)
         if path.suffix == ".npz":
-            return render.write_bytes(path, self._packed(), force=force)
+            return render.write_bytes(path, packed(self.summary(), self.heatmap, self.error, self.samples), force=force)
         raise DataError(
             f"{path.name}: an explanation is written as .npz (all of it), .png or .json, not {path.suffix or 'without an ending'}"
         )
 
-    def _packed(self) -> bytes:
-        buffer = BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **self._arrays())
-        return buffer.getvalue()
-
-    def _arrays(self) -> dict[str, np.ndarray]:
-        """Return the arrays of the `.npz` file; pictures are stored as the network's inputs and upright pixels."""
-        geometries = [
-            None
-            if sample.geometry is None
-            else [list(sample.geometry.source), list(sample.geometry.window), list(sample.geometry.size)]
-            for sample in self.samples
-        ]
-        about = self.summary() | {"format": FORMAT, "geometry": geometries}
-        arrays = {
-            "about": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
-            "heatmap": self.heatmap.cpu().numpy(),
-            "inputs": np.stack([sample.inputs.detach().float().cpu().numpy() for sample in self.samples]),
-        }
-        if self.error is not None:
-            arrays["error"] = self.error.cpu().numpy()
-        pictures = {f"picture{n}": np.asarray(s.picture) for n, s in enumerate(self.samples) if s.picture is not None}
-        return arrays | pictures
-
     @classmethod
     def load(cls, path: str | Path) -> "Explanation":
         """Read what `save` wrote to an `.npz` file; nothing in the file is executed."""
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                about = json.loads(arrays["about"].tobytes())
-                samples = tuple(_sample(arrays, about, n) for n in range(len(arrays["heatmap"])))
-                heatmap = torch.from_numpy(arrays["heatmap"])
-                spread = torch.from_numpy(arrays["error"]) if "error" in arrays else None
-        except FileNotFoundError:
-            raise DataError(f"{path}: no such file") from None
-        except (ValueError, KeyError, OSError, EOFError) as error:
-            raise DataError(f"{path}: not an explanation saved by seewhy ({error})") from error
-        if about.get("format") != FORMAT:
-            raise DataError(f"{path}: written in format {about.get('format')}, this version reads {FORMAT}")
+        about, heatmap, error, samples = unpacked(path)
         return cls(
             heatmap=heatmap,
             score=torch.tensor(about["score"], dtype=heatmap.dtype),
@@ -255,7 +217,7 @@ class Explanation:
             cost=Cost(**about["cost"]),
             classes=None if about["classes"] is None else tuple(about["classes"]),
             residual=None if about["residual"] is None else torch.tensor(about["residual"], dtype=heatmap.dtype),
-            error=spread,
+            error=error,
             figures={name: tuple(values) for name, values in about["figures"].items()},
             coverage=_coverage(about["coverage"]),
             notes=tuple(tuple(notes) for notes in about["notes"]),
@@ -279,15 +241,3 @@ class Explanation:
 
 def _coverage(about: dict[str, Any] | None) -> Coverage | None:
     return None if about is None else Coverage(about["rules"], tuple(tuple(row) for row in about["met"]))
-
-
-def _sample(arrays: Any, about: dict[str, Any], index: int) -> Sample:
-    """Rebuild one sample of a saved explanation."""
-    picture = Image.fromarray(arrays[f"picture{index}"]) if f"picture{index}" in arrays else None
-    geometry = about["geometry"][index]
-    return Sample(
-        inputs=torch.from_numpy(arrays["inputs"][index]),
-        picture=picture,
-        geometry=None if geometry is None else Geometry(*(tuple(part) for part in geometry)),
-        name=about["names"][index],
-    )

@@ -1,12 +1,16 @@
-"""A picture on its way into a network, and the way back."""
+"""A picture, a clip or a volume on its way into a network, and the way back."""
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
+
+from seewhy.core.clip import Clip
+from seewhy.ops.filters import resize
 
 
 @dataclass(frozen=True)
@@ -46,16 +50,46 @@ class Geometry:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A source picture, the network's input made from it, and the geometry between them.
+    """A source, the network's input made from it, and the geometry between them. The source is a picture, or a clip.
 
     Attributes:
         inputs: the network's input (c, *spatial), normalized.
-        picture: the source, upright; None where the sample came as a ready input.
-        geometry: how the input lies in the source; None with `picture`.
+        picture: the source, upright; None where it is a clip, or the sample came as a ready input.
+        geometry: how the input, or each frame of it, lies in the source; None for a ready input.
         name: file name or other label, for people.
+        clip: the source frames, one for each frame of the input.
     """
 
     inputs: Float[Tensor, "c *spatial"]
     picture: Image.Image | None = None
     geometry: Geometry | None = None
     name: str = ""
+    clip: Clip | None = None
+
+    def to_source(
+        self, heatmap: Float[Tensor, "*cells"], size: tuple[int, int] | None = None
+    ) -> Float[Tensor, "*source"]:
+        """Return a map of the input (at any resolution) on the source: (h, w) of a picture, (t, h, w) of a clip's frames.
+
+        Args:
+            heatmap: map over the input, at any resolution.
+            size: resolution (h, w) at which to draw the whole picture, or each frame; its own size if None, or that of a ready input.
+        """
+        spatial = tuple(self.inputs.shape[1:])
+        if self.geometry is None:
+            return resize(heatmap[None], (*spatial[:-2], *(size or spatial[-2:])))[0]
+        if self.clip is None:
+            return self.geometry.to_source(heatmap, size)
+        frames = resize(heatmap[None], (len(self.clip), *heatmap.shape[1:]))[0]
+        return torch.stack([self.geometry.to_source(frame, size) for frame in frames])
+
+    def view(self, frame: int = 0) -> Image.Image:
+        """Return the source picture, or one frame of the clip; a grey view of a ready input."""
+        if self.picture is not None:
+            return self.picture
+        if self.clip is not None:
+            return self.clip.picture(frame)
+        values = self.inputs.detach().float().mean(dim=0)
+        low, high = values.min(), values.max()  # of all frames: one scale for the whole clip
+        grey = ((values if values.dim() == 2 else values[frame]) - low) / (high - low).clamp_min(1e-12) * 255
+        return Image.fromarray(grey.byte().cpu().numpy().astype(np.uint8)).convert("RGB")

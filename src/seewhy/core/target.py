@@ -3,14 +3,18 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from seewhy.core.needs import Needs
 from seewhy.core.trace import Reading
 from seewhy.errors import TargetError
+
+Access = Literal["answers", "layers", "gradients"]
+"""What a method asks of a network."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +26,14 @@ class BoundTarget:
         names: what is asked, in words, one per image: "tiger cat".
         unit: unit of the score: "logit", "probability", ...
         classes: the index of the class in question per image, where the target is the score of one class; None for any other.
+        gone: where what is asked about may vanish from a changed image, such as a box: says for each image whether it has. Counted, and told.
     """
 
     score: Callable[[Reading], Float[Tensor, " b"]]
     names: tuple[str, ...]
     unit: str
     classes: tuple[int, ...] | None = None
+    gone: Callable[[Reading], Bool[Tensor, " b"]] | None = None
 
     def each(self, times: int) -> "BoundTarget":
         """Return the same question of `times` batches of these images that lie one after the other."""
@@ -73,6 +79,15 @@ class Target(ABC):
             TargetError: the network's answer is not of the kind that this target asks about.
         """
 
+    def suited(self, access: Access, answer: object) -> "Target":
+        """Return the form of the question that fits how a method asks; itself, unless a target says otherwise.
+
+        Args:
+            access: what the method asks of the network: only its "answers" to changed images, "layers" too, or "gradients".
+            answer: how the model finds its answer in what the network returns: its `output`.
+        """
+        return self
+
     def part(self, rows: slice, images: int) -> "Target":
         """Return the target of some rows of all the images; one that names a class for each image keeps those of the rows.
 
@@ -113,6 +128,11 @@ class Combination(Target):
     def reads_answer(self) -> bool:
         """Say whether any part does."""
         return any(part.reads_answer() for part in self.parts)
+
+    def suited(self, access: Access, answer: object) -> Target:
+        """Return the combination of the parts in the form that fits."""
+        parts = tuple(part.suited(access, answer) for part in self.parts)
+        return self if parts == self.parts else replace(self, parts=parts)
 
     def part(self, rows: slice, images: int) -> Target:
         """Return the combination of the parts of these rows."""

@@ -15,7 +15,7 @@ from seewhy.core.needs import Needs
 from seewhy.data.dataset import Dataset, dataset
 from seewhy.data.shelf import Fingerprint, Shelf, key_of
 from seewhy.engine.black_box import is_black_box
-from seewhy.engine.grids import Grid, raw_with
+from seewhy.engine.grid import Grid, raw_with
 from seewhy.engine.head import Head
 from seewhy.engine.model import Fit
 from seewhy.engine.passes import upcast

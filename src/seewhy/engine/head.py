@@ -11,7 +11,7 @@ from torch import Tensor
 from seewhy.core.cost import Cost
 from seewhy.core.needs import Needs, at
 from seewhy.core.trace import Reading
-from seewhy.engine.grids import Grid, raw_with
+from seewhy.engine.grid import Grid, raw_with
 from seewhy.engine.network import Network
 from seewhy.engine.partial import agree
 from seewhy.engine.passes import Pass, upcast

@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from seewhy.engine.grids import Grid, find_grid, places_in
+from seewhy.engine.grid import Grid
+from seewhy.engine.grids import find_grid, places_in
 from seewhy.engine.recording import first_of, with_first
 
 _POOLS = (

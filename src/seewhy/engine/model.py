@@ -11,7 +11,7 @@ from seewhy.engine.black_box import BlackBox
 from seewhy.errors import ConfigError, ModelError
 
 Fit = Literal["crop", "pad", "squash"]
-Layout = Literal["bchw", "bhwc"]
+Layout = Literal["bchw", "bhwc", "bcthw", "btchw", "bthwc"]
 Channels = Literal["rgb", "bgr", "grey"]
 Interpolation = Literal["bicubic", "bilinear", "lanczos", "nearest"]
 Picker = str | int | Callable[[Any], Tensor]
@@ -32,7 +32,9 @@ class Model:
         mean, std: per channel, for pixel values from 0 to 1: the network sees (pixel - mean) / std. A network that takes
             0 to 255 has mean 0 and std 1/255; one that takes -1 to 1 has mean 0.5 and std 0.5.
         labels: class names, by index.
-        layout: order of the axes of the input: "bchw" (default) or "bhwc".
+        layout: order of the axes of the input: "bchw" (default) or "bhwc" for pictures, "bcthw", "btchw" or "bthwc" for clips.
+        frames: how many frames of a clip the network takes; stating it makes it a network for clips.
+        stride: how many frames of a video lie from one frame of the clip to the next; None spreads the frames over the whole video.
         channels: "rgb" (default), "bgr", or "grey" for one channel.
         fit: how a picture is fitted: "crop" (resize, cut the centre out), "pad" (letterbox, whole picture) or "squash".
         crop: share of the resized shorter side that the centre crop keeps: 224 of 256 is 0.875. Also after "squash".
@@ -54,6 +56,8 @@ class Model:
     std: float | Sequence[float] | None = None
     labels: Sequence[str] | None = None
     layout: Layout = "bchw"
+    frames: int | None = None
+    stride: int | None = None
     channels: Channels = "rgb"
     fit: Fit = "crop"
     crop: float = 1.0
@@ -75,15 +79,19 @@ class Model:
             object.__setattr__(self, "module", BlackBox(self.module))
         if not 0 < self.crop <= 1:
             raise ConfigError(f"crop is a share between 0 and 1, got {self.crop}")
-        if self.layout not in ("bchw", "bhwc"):
-            raise ConfigError(f"layout is 'bchw' or 'bhwc', got {self.layout!r}")
+        _check_frames(self)
         if self.fit not in ("crop", "pad", "squash"):
             raise ConfigError(f"fit is 'crop', 'pad' or 'squash', got {self.fit!r}")
-        for name, kinds in (("channels", Channels), ("interpolation", Interpolation)):
+        for name, kinds in (("layout", Layout), ("channels", Channels), ("interpolation", Interpolation)):
             if getattr(self, name) not in get_args(kinds):
                 raise ConfigError(f"{name} is one of {', '.join(get_args(kinds))}, got {getattr(self, name)!r}")
         if any(value <= 0 for value in per_channel(self.std if self.std is not None else 1.0)):
             raise ConfigError(f"std must be positive, got {self.std}")
+
+    @property
+    def for_clips(self) -> bool:
+        """Whether the network takes clips."""
+        return self.frames is not None
 
     @property
     def title(self) -> str:
@@ -123,6 +131,20 @@ class Model:
                 "say where it is: seewhy.Model(..., output='key' | index | function)"
             )
         return found
+
+
+def _check_frames(model: Model) -> None:
+    """Raise `ConfigError` where what is stated of clips is no number of frames, or does not go with the order of the axes."""
+    for name in ("frames", "stride"):
+        value = getattr(model, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise ConfigError(f"{name} is a whole number of at least 1, or None; got {value!r}")
+    if model.for_clips and model.layout == "bhwc":
+        raise ConfigError("a network for clips has the layout 'bcthw', 'btchw' or 'bthwc', got 'bhwc'")
+    if not model.for_clips and "t" in model.layout:
+        raise ConfigError(
+            f"layout {model.layout!r} is that of clips; say how many frames the network takes: seewhy.Model(..., frames=16)"
+        )
 
 
 def per_channel(value: float | Sequence[float]) -> tuple[float, ...]:
@@ -165,4 +187,6 @@ def _describe(output: Any) -> str:
 
 def laid_out(inputs: Float[Tensor, "b c *spatial"], layout: Layout) -> Tensor:
     """Return inputs in the order of axes that the network takes."""
-    return inputs if layout == "bchw" else inputs.movedim(1, -1)
+    if layout == "btchw":
+        return inputs.transpose(1, 2)
+    return inputs if layout in ("bchw", "bcthw") else inputs.movedim(1, -1)

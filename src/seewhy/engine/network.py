@@ -20,7 +20,8 @@ from seewhy.engine.folding import merged
 from seewhy.engine.following.local import Local
 from seewhy.engine.following.patches import Rectangles
 from seewhy.engine.following.taping import Reference
-from seewhy.engine.grids import NOWHERE, Grid, find_grid
+from seewhy.engine.grid import Grid
+from seewhy.engine.grids import NOWHERE, find_grid
 from seewhy.engine.layers import Layer
 from seewhy.engine.model import Model, laid_out
 from seewhy.engine.passes import Pass, on_grid

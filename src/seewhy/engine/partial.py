@@ -14,7 +14,7 @@ from seewhy.core.trace import Reading
 from seewhy.engine.block import Bill, Question
 from seewhy.engine.chunking import clock
 from seewhy.engine.network import Network
-from seewhy.engine.passes import Pass, check_finite, upcast
+from seewhy.engine.passes import Pass, check_finite, raw_rows, upcast
 from seewhy.engine.recording import NOTHING, Put
 from seewhy.engine.replay import CannotCut, Replay, Tape, hollow
 from seewhy.errors import ModelError, OutOfMemory
@@ -190,8 +190,9 @@ class FromLayer(FromCut[Tensor]):
 
     def reading(self, image: int, pack: Sequence[Tensor]) -> Reading:
         """Run some variants of one image from the layer on; the whole network where that does not work."""
-        rows = torch.stack([variant[image if len(variant) > 1 else 0] for variant in pack]).to(self.raw)
-        return self.going_on(image, len(pack), rows)
+        images = len(self.block.inputs)
+        own = [raw_rows(one, slice(image, image + 1), images) if len(one) == len(self.raw) else one for one in pack]
+        return self.going_on(image, len(pack), torch.cat([one.contiguous() for one in own]).to(self.raw))
 
 
 def _row_by_row(readings: Sequence[Reading]) -> Iterator[Reading]:

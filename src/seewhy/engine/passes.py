@@ -10,7 +10,7 @@ from torch import Tensor
 from seewhy.core.needs import INPUT, Needs
 from seewhy.core.target import BoundTarget
 from seewhy.core.trace import Reading, Trace
-from seewhy.engine.grids import Grid
+from seewhy.engine.grid import Grid
 from seewhy.engine.recording import split_call
 from seewhy.errors import GradientError, LayerError, ModelError, OutOfMemory
 from seewhy.ops.finite import all_finite
@@ -32,7 +32,10 @@ class Pass:
             self.reading.output[rows].detach(),
             {name: value[rows].detach() for name, value in self.reading.activation.items()},
         )
-        nodes = {name: node[rows].detach() for name, node in self.nodes.items() if len(node) == len(self.inputs)}
+        images = len(self.inputs)
+        nodes = {
+            name: raw_rows(node, rows, images).detach() for name, node in self.nodes.items() if not len(node) % images
+        }
         return Pass(self.inputs[rows], reading, nodes, self.grids, needs)
 
     def trace(self, bound: BoundTarget, *, last: bool = False) -> Trace:
@@ -112,6 +115,13 @@ def check_grids(trace: Trace, needs: Needs) -> None:
         )
 
 
+def raw_rows(raw: Tensor, rows: slice, images: int) -> Tensor:
+    """Return what belongs to some of so many images, of what a layer put out: one row for each image, or one for each frame of each clip."""
+    each = len(raw) // images
+    start, stop, _ = rows.indices(images)
+    return raw[start * each : stop * each]
+
+
 def part_of(trace: Trace, rows: slice) -> Trace:
     """Return some rows of a trace."""
     return Trace(
@@ -120,5 +130,5 @@ def part_of(trace: Trace, rows: slice) -> Trace:
         trace.score[rows],
         {name: value[rows] for name, value in trace.activation.items()},
         {name: value[rows] for name, value in trace.gradient.items()},
-        {name: value[rows] for name, value in trace.raw.items()},
+        {name: raw_rows(value, rows, len(trace.inputs)) for name, value in trace.raw.items()},
     )

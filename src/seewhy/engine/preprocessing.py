@@ -6,6 +6,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from seewhy.core.clip import Clip
 from seewhy.core.sample import Geometry, Sample
 from seewhy.engine.model import Fit, Model
 from seewhy.errors import ConfigError, DataError, ModelError
@@ -77,6 +78,37 @@ def prepare(picture: Image.Image, name: str, model: Model, fit: Fit | None = Non
         DataError: the picture has no pixels.
         ModelError: the model does not state its preprocessing.
     """
+    size, mean, std = _stated(model)
+    if model.for_clips:
+        raise ModelError(
+            f"{model.title} takes clips of {model.frames} frames, and {name} is a picture; give a video, or a folder of frames"
+        )
+    geometry = window_of(picture, size, model, fit)
+    return Sample(normalize(resample(picture, geometry, model), mean, std), picture, geometry, name)
+
+
+def prepare_clip(clip: Clip, name: str, model: Model, fit: Fit | None = None) -> Sample:
+    """Return the sample of a clip that has as many frames as the model takes.
+
+    Raises:
+        DataError: another number of frames.
+        ModelError: the model does not state its preprocessing, or takes pictures.
+    """
+    size, mean, std = _stated(model)
+    if not model.for_clips:
+        raise ModelError(
+            f"{model.title} takes pictures, and {name} is a clip; if it is a network for clips, say how many frames it takes: "
+            "seewhy.Model(..., frames=16, layout='bcthw' or 'btchw')"
+        )
+    if len(clip) != model.frames:
+        raise DataError(f"{name}: {model.title} takes clips of {model.frames} frames, got {len(clip)}")
+    geometry = window_of(clip.picture(0), size, model, fit)
+    frames = [resample(clip.picture(number), geometry, model) for number in range(len(clip))]
+    return Sample(normalize(torch.stack(frames), mean, std).transpose(0, 1), None, geometry, name, clip)
+
+
+def _stated(model: Model) -> tuple[tuple[int, int], tuple[float, ...], tuple[float, ...]]:
+    """Return size, mean and std that the model states; raise `ModelError` where they are not those of a picture's channels."""
     size, mean, std = model.needs_preprocessing()
     channels = 1 if model.channels == "grey" else 3
     if len(mean) not in (1, channels) or len(std) not in (1, channels):
@@ -84,8 +116,7 @@ def prepare(picture: Image.Image, name: str, model: Model, fit: Fit | None = Non
             f"{model.title} states mean and std of {max(len(mean), len(std))} channels, and a picture gives {channels}; "
             "make the input yourself: seewhy.Session(model).explain(tensor of shape (b, c, h, w), normalized)"
         )
-    geometry = window_of(picture, size, model, fit)
-    return Sample(normalize(resample(picture, geometry, model), mean, std), picture, geometry, name)
+    return size, mean, std
 
 
 def window_of(picture: Image.Image, size: tuple[int, int], model: Model, fit: Fit | None = None) -> Geometry:

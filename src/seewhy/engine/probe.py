@@ -22,7 +22,7 @@ from seewhy.engine.block import Bill, Question
 from seewhy.engine.chunking import clock, packs
 from seewhy.engine.constants import constant
 from seewhy.engine.following.windows import Windows
-from seewhy.engine.grids import raw_with
+from seewhy.engine.grid import raw_with
 from seewhy.engine.network import Network
 from seewhy.engine.partial import FromLayer
 from seewhy.engine.passes import check_grids, part_of, upcast

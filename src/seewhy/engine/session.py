@@ -204,8 +204,14 @@ class Session:
     def _explain(
         self, block: Block, target: Target, methods: Sequence[Method], samples: Sequence[Sample]
     ) -> list[Explanation]:
-        question = Question(block, target)
-        return [self.attribute(question, method, samples) for method in methods]
+        questions: dict[str, Question] = {}  # methods that ask in one form share the way back
+        answers = []
+        for method in methods:
+            suited = target.suited(method.access, self.model.output)
+            form = "" if suited is target else method.access
+            question = questions.setdefault(form, Question(block, suited))
+            answers.append(self.attribute(question, method, samples))
+        return answers
 
     @torch.inference_mode(mode=False)
     def attribute(self, question: Question, method: Method, samples: Sequence[Sample]) -> Explanation:

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seewhy.engine.grids import Grid, find_grid
+from seewhy.engine.grid import Grid
+from seewhy.engine.grids import find_grid
 from seewhy.engine.recording import INTO, first_of, watching
 from seewhy.errors import OutOfMemory
 

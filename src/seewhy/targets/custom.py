@@ -11,6 +11,7 @@ from seewhy.core.trace import Reading
 from seewhy.errors import TargetError
 from seewhy.targets.classes import ClassScore
 from seewhy.targets.inside import Channel, Neuron
+from seewhy.targets.written import written_target
 
 _UNIT = re.compile(r"(?P<layer>.+):(?P<index>\d+)(?:@(?P<place>center|\d+(?:,\d+)*))?")
 
@@ -47,9 +48,13 @@ def as_target(target: object) -> Target:
     """Return a target: None is the predicted class, an index or a name is a class, a function is `Custom`.
 
     "blocks.8:20" is channel 20 of a layer, "blocks.8:20@center" and "blocks.8:20@3,4" are one neuron of it.
+    "up:0", "box:2" and their like are read by `seewhy.targets.written`.
     """
     if isinstance(target, Target):
         return target
+    written = written_target(target) if isinstance(target, str) else None
+    if written is not None:
+        return written
     unit = _UNIT.fullmatch(target.strip()) if isinstance(target, str) else None
     if unit:
         return _unit(unit["layer"], int(unit["index"]), unit["place"])

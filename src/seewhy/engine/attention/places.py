@@ -7,7 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seewhy.engine.attention.record import Finished, Record, Seen
-from seewhy.engine.grids import NOWHERE, Grid, grid_of, places_in
+from seewhy.engine.grid import Grid
+from seewhy.engine.grids import NOWHERE, grid_of, places_in
 from seewhy.errors import MethodError
 
 _BASE = {torch.float64: 64, torch.float32: 64}

@@ -1,0 +1,61 @@
+"""What was asked on the command line of `seewhy explain`, and what is settled for all sources."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from seewhy.api import Session
+from seewhy.cli.choosing import MethodOrder
+from seewhy.core.method import Method
+from seewhy.core.target import Target
+from seewhy.engine.model import Fit
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked on the command line."""
+
+    photos: list[Path]
+    model: str
+    checkpoint: Path | None
+    method: str
+    about: MethodOrder
+    target: str | None
+    against: str | None
+    out: Path
+    fit: str | None
+    hide_test: bool
+    as_json: bool
+    force: bool
+    seed: int
+    device: str | None
+    profile: str = "exact"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked, settled for all photos: the session, the target, the method, the folder."""
+
+    order: Order
+    session: Session
+    target: Target
+    method: Method
+    why: str
+    fit: Fit | None
+    folder: Path
+
+
+def command(order: Order, photo: Path) -> str:
+    """Return the command that makes the same page again."""
+    words = ["seewhy", "explain", str(photo), "--model", order.model, "--method", order.method]
+    for name, value in (
+        ("--target", order.target),
+        ("--against", order.against),
+        ("--fit", order.fit),
+    ):
+        words += [name, value] if value is not None else []
+    words += order.about.words()
+    words += ["--profile", order.profile] if order.profile != "exact" else []
+    words += ["--checkpoint", str(order.checkpoint)] if order.checkpoint else []
+    words += ["--seed", str(order.seed)] if order.seed else []
+    return shlex.join(words + ([] if order.hide_test else ["--no-hide-test"]))
