@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from seewhy.api.concept_mapping import concept_map
     from seewhy.api.discovering import discover
     from seewhy.api.distilling import distill
+    from seewhy.api.examining import examine
     from seewhy.api.localizing import local
     from seewhy.api.probing import tcav
     from seewhy.api.searching import examples
@@ -68,6 +69,7 @@ _HOMES = {
     "concept_map": "seewhy.api.concept_mapping",
     "discover": "seewhy.api.discovering",
     "distill": "seewhy.api.distilling",
+    "examine": "seewhy.api.examining",
     "examples": "seewhy.api.searching",
     "explain": "seewhy.api",
     "importance": "seewhy.api.weighing",
@@ -110,6 +112,7 @@ __all__ = [
     "concept_map",
     "discover",
     "distill",
+    "examine",
     "examples",
     "explain",
     "importance",
