@@ -18,12 +18,14 @@ class Clip:
         seconds: when each frame is shown, from the beginning of the video.
         numbers: number of each frame in the video, from 0.
         rate: frames that the video shows per second, on average.
+        notes: what a reader of its explanations must know, such as frames that were lost.
     """
 
     frames: UInt8[np.ndarray, "t h w 3"]
     seconds: tuple[float, ...]
     numbers: tuple[int, ...]
     rate: float
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.frames)

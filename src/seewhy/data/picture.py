@@ -78,7 +78,7 @@ def read(source: Any) -> tuple[Image.Image, str]:
 
 def _open(path: Path) -> Image.Image:
     with _told(str(path)):
-        _check_file(path)
+        check_file(path)
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(path, formats=_readable())
@@ -108,7 +108,7 @@ def _told(name: str) -> Iterator[None]:
         raise DataError(f"{name} is broken or cut short ({str(error) or type(error).__name__})") from error
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path, wanted: str = "a picture") -> None:
     """Raise `DataError` for what cannot be opened as a file: a folder, a pipe, a link to nowhere, an empty file."""
     try:
         kind = path.stat()
@@ -118,9 +118,9 @@ def _check_file(path: Path) -> None:
             f"{path} is a link to {path.readlink()}, which does not exist" if link else f"{path}: no such file"
         ) from None
     if stat.S_ISDIR(kind.st_mode):
-        raise DataError(f"{path} is a folder; a picture was wanted")
+        raise DataError(f"{path} is a folder; {wanted} was wanted")
     if not stat.S_ISREG(kind.st_mode):
-        raise DataError(f"{path} is not a regular file; a picture was wanted")
+        raise DataError(f"{path} is not a regular file; {wanted} was wanted")
     if kind.st_size == 0:
         raise DataError(f"{path} is empty")
 
