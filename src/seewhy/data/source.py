@@ -6,7 +6,8 @@ from typing import Any
 from seewhy.core.clip import Clip
 from seewhy.core.sample import Sample
 from seewhy.data import picture
-from seewhy.data.video import is_video, read_clip
+from seewhy.data.clips import read_clip
+from seewhy.data.video import is_video
 from seewhy.engine.model import Fit, Model
 from seewhy.engine.preprocessing import prepare_clip
 from seewhy.errors import ModelError

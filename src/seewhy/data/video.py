@@ -1,16 +1,32 @@
-"""Read clips from videos."""
+"""Video files: what they hold, and their frames one after the other, by PyAV. Clips are taken out of them in `seewhy.data.clips`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from types import ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import UInt8
 
-from seewhy.core.clip import Clip
-from seewhy.errors import DataError, MissingExtra
+from seewhy.data.moving import MOST_PIXELS, Draw, Moving, Shown, reduced
+from seewhy.data.picture import check_file
+from seewhy.errors import DataError, optional
 
-ENDINGS = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ts"})
+ENDINGS = frozenset(
+    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".3gp", ".ogv"}
+)
 """Endings by which a video is known."""
+
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegvideo,mpegts,asf,flv,ogg,gif,apng,webp_pipe"
+"""Formats that are read. Others, such as playlists, which name further files and addresses, are not tried."""
+
+THREADS = 4
+"""Threads that decode at most; each holds some frames."""
+
+
+_ROTATIONS = {(0, -1, 1, 0): 90, (-1, 0, 0, -1): 180, (0, 1, -1, 0): 270}
 
 
 def is_video(path: Path) -> bool:
@@ -18,40 +34,361 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in ENDINGS
 
 
-def read_clip(path: Path, frames: int, stride: int | None = None) -> Clip:
-    """Return frames of a video: every `stride`-th from the beginning, or spread evenly over all of it.
+@dataclass(frozen=True)
+class VideoFacts:
+    """What a video file holds, found by walking through its packets, without decoding; its header is not trusted.
+
+    Attributes:
+        size: (h, w) of a frame, upright.
+        frames: pictures in the file.
+        stated: pictures that its header tells of; 0 where it tells nothing.
+        rate: frames per second, measured between the first and the last one.
+        seconds: from the first frame to the end of the last one.
+        variable: whether the time from frame to frame changes.
+        codec: name of the codec.
+        rotation: degrees by which stored frames are turned counterclockwise to be upright: 0, 90, 180 or 270.
+        pixel: width of a pixel over its height; frames keep their stored pixels, so circles are ellipses where it is not 1.
+    """
+
+    size: tuple[int, int]
+    frames: int
+    stated: int
+    rate: float
+    seconds: float
+    variable: bool
+    codec: str
+    rotation: int
+    pixel: float
+
+
+class Frame(NamedTuple):
+    """A frame of a video: its number, when it is shown in seconds from the first frame, and upright 8-bit RGB pixels (h, w, 3)."""
+
+    number: int
+    seconds: float
+    pixels: UInt8[np.ndarray, "h w 3"]
+
+
+def facts(path: str | Path) -> VideoFacts:
+    """Return what a video file holds; it takes milliseconds, and one decoded frame.
 
     Raises:
-        DataError: the video cannot be read, or is too short.
+        DataError: not a video that can be read, or one without frames.
         MissingExtra: the package `av` is not installed.
     """
-    shown = _decoded(path)
-    wanted = _spread(len(shown), frames) if stride is None else tuple(range(0, frames * stride, stride))
-    if not shown or wanted[-1] >= len(shown):
-        raise DataError(f"{path}: {frames} frames are wanted, and the video has {len(shown)}")
-    pixels = np.stack([shown[number][1] for number in wanted])
-    last = shown[-1][0]
-    return Clip(pixels, tuple(shown[number][0] for number in wanted), wanted, (len(shown) - 1) / last if last else 25.0)
+    return VideoFile(Path(path)).facts()
 
 
-def _spread(count: int, frames: int) -> tuple[int, ...]:
-    """Return the middles of so many equal parts of a video."""
-    return tuple(int((part + 0.5) * count / frames) for part in range(frames))
+def frames_of(path: str | Path, wanted: Collection[int] | None = None, longest: int | None = None) -> Iterator[Frame]:
+    """Yield frames of a video in one pass of decoding, one at a time; the pass ends with the last one wanted.
+
+    Args:
+        path: a video file.
+        wanted: numbers of frames; all if None. Only these are converted to RGB.
+        longest: longer side at most, in pixels; larger frames are made smaller while they are converted.
+
+    Raises:
+        DataError: not a video that can be read.
+        MissingExtra: the package `av` is not installed.
+    """
+    last = None if wanted is None else max(wanted, default=-1)
+    if last is not None and last < 0:
+        return
+    for shown in VideoFile(Path(path)).shown():
+        if wanted is None or shown.number in wanted:
+            yield Frame(shown.number, shown.seconds, shown.draw(longest))
+        if shown.number == last:
+            return
 
 
-def _decoded(path: Path) -> Sequence[tuple[float, np.ndarray]]:
-    """Return time and pixels of every frame."""
-    av = _library()
-    try:
-        with av.open(str(path)) as container:
-            return [(float(frame.time or 0.0), frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
-    except (av.FFmpegError, OSError) as error:
-        raise DataError(f"{path}: not a video that can be read ({error})") from error
+class VideoFile(Moving):
+    """A video file. Each call of `shown` decodes it once, a few frames at a time; a damaged packet costs its frames, not the file.
+
+    Args:
+        path: the file.
+
+    Raises:
+        DataError: no such file, or an empty one.
+        MissingExtra: the package `av` is not installed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.name)
+        self._av: Any = optional("av", "video")
+        check_file(path, "a video")
+        self._path = path
+        self._reformatter = self._av.video.reformatter.VideoReformatter()
+
+    def facts(self) -> VideoFacts:
+        """Return what the file holds."""
+        walk = self._walk
+        first = next(iter(self.shown()))
+        height, width = first.draw(None).shape[:2]
+        gaps = np.diff(walk.times)
+        passed = walk.times[-1]
+        usual = float(np.median(gaps)) if len(gaps) else 1 / walk.rate
+        return VideoFacts(
+            size=(height, width),
+            frames=len(walk.times),
+            stated=walk.stated,
+            rate=len(gaps) / passed if passed else walk.rate,
+            seconds=passed + usual,
+            variable=bool(len(gaps)) and float(np.abs(gaps - usual).max()) > 0.1 * usual,
+            codec=walk.codec,
+            rotation=self._rotation(),
+            pixel=walk.pixel,
+        )
+
+    def _rotation(self) -> int:
+        """Return by how many degrees counterclockwise stored frames are turned; a mirror is none."""
+        with self._opened() as (container, stream):
+            matrix = matrix_of(next(self._decoded(container, stream)))
+        return 0 if matrix is None else _ROTATIONS.get(matrix, 0)
+
+    def times(self) -> Sequence[float]:
+        """Return when each frame is shown, from the packets of the file."""
+        return self._walk.times
+
+    @property
+    def rate(self) -> float:
+        """Frames per second, as the header says."""
+        return self._walk.rate
+
+    def shown(self) -> Iterator[Shown]:
+        """Decode the file once; what is broken in it is left out and remarked."""
+        count, first = 0, None
+        with self._opened() as (container, stream):
+            clock = _Clock(stream, _by_order(container))
+            for frame in self._decoded(container, stream):
+                first = first or frame
+                seconds = clock.seconds(frame)
+                yield Shown(count, seconds, self._draw(frame, (first.height, first.width)))
+                count += 1
+        if not count:
+            raise DataError(f"{self._path}: no frame in it can be decoded; it is broken or cut short")
+        self._tell_losses(count)
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[Any, Any]]:
+        """Open the file, and yield it and its video stream; whatever FFmpeg raises becomes one `DataError`."""
+        with (
+            self._told(),
+            self._av.open(
+                str(self._path.absolute()),
+                metadata_errors="replace",
+                options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
+            ) as container,
+        ):
+            yield container, self._stream(container)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except self._av.ArgumentError as error:
+            raise DataError(
+                f"{self._path}: not a video of a kind that is read (mp4, mov, avi, mkv, webm, mpeg …)"
+            ) from error
+        except (self._av.FFmpegError, OSError) as error:
+            said = getattr(error, "strerror", None) or str(error)
+            raise DataError(
+                f"{self._path}: not a video that can be read, or its beginning or index is cut off ({said})"
+            ) from error
+
+    def _stream(self, container: Any) -> Any:
+        """Return the stream of moving pictures, or raise `DataError` that says why there is none that can be decoded."""
+        cover = self._av.stream.Disposition.attached_pic
+        streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+        if not streams:
+            kinds = sorted({stream.type for stream in container.streams if stream.type != "video"})
+            raise DataError(f"{self._path}: there are no moving pictures in it, only {', '.join(kinds) or 'nothing'}")
+        stream = streams[0]
+        context = stream.codec_context
+        if context is None or context.codec is None:
+            raise DataError(
+                f"{self._path}: there is no decoder for its codec in this build of av; convert it to H.264 (mp4)"
+            )
+        if context.width * context.height > MOST_PIXELS:
+            raise DataError(
+                f"{self._path}: its frames are said to be {context.width} x {context.height}; "
+                f"at most {MOST_PIXELS // 10**6} million pixels are decoded"
+            )
+        context.options = {"max_pixels": str(MOST_PIXELS)}
+        context.thread_type, context.thread_count = "AUTO", THREADS
+        return stream
+
+    def _decoded(self, container: Any, stream: Any) -> Iterator[Any]:
+        """Yield frames as they are shown; packets that cannot be decoded are counted."""
+        self._broken, self._damaged = 0, 0
+        for packet in self._packets(container, stream):
+            try:
+                frames = stream.decode(packet)
+            except self._av.EOFError:
+                return
+            except self._av.FFmpegError:
+                self._broken += 1
+                continue
+            for frame in frames:
+                self._damaged += bool(frame.is_corrupt)
+                yield frame
+
+    def _packets(self, container: Any, stream: Any) -> Iterator[Any]:
+        """Yield the packets of a stream, and what makes the decoder give its last frames; a file that breaks off ends there."""
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (self._av.FFmpegError, OSError):
+                self.remark(f"{self.name} cannot be read to its end: it is damaged or cut short")
+                yield None
+                return
+            if packet is None:
+                return
+            yield packet
+
+    def _draw(self, frame: Any, size: tuple[int, int]) -> Draw:
+        """Return what converts a frame; frames of another size than the first one's come to that size."""
+
+        def draw(longest: int | None) -> UInt8[np.ndarray, "h w 3"]:
+            height, width = reduced(size, longest)
+            if (frame.height, frame.width) != size:
+                self.remark(
+                    f"the size of frames changes in {self.name}: all are shown at the first one's, {size[1]} x {size[0]}"
+                )
+            if (height, width) != size:
+                self.remark(f"frames of {self.name} are made smaller: from {size[1]} x {size[0]} to {width} x {height}")
+            how = "AREA" if height < frame.height else "BILINEAR"
+            pixels = self._reformatter.reformat(frame, width, height, "rgb24", interpolation=how).to_ndarray()
+            return turned(pixels, matrix_of(frame))
+
+        return draw
+
+    def _tell_losses(self, count: int) -> None:
+        """Remark after a whole pass how many frames are missing, and which are damaged."""
+        held = max(len(self._walk.times), self._walk.stated)
+        if count < held:
+            self.remark(f"{self.name}: {held - count} of {held} frames are lost; it is damaged or cut short")
+        elif self._walk.cut:
+            self.remark(f"{self.name}: {self._walk.cut}")
+        if self._damaged:
+            self.remark(f"{self.name}: {self._damaged} of {count} frames are damaged")
+
+    @cached_property
+    def _walk(self) -> "_Walk":
+        with self._opened() as (container, stream):
+            return _walked(container, stream, self._packets(container, stream), self._path)
 
 
-def _library() -> ModuleType:
-    try:
-        import av
-    except ImportError:
-        raise MissingExtra("reading and writing videos wants the package av: pip install 'seewhy[video]'") from None
-    return av  # type: ignore[no-any-return]
+@dataclass(frozen=True)
+class _Walk:
+    """What the packets of a file tell: when frames are shown, how many the header promises, where the end is missing."""
+
+    times: tuple[float, ...]
+    stated: int
+    rate: float
+    codec: str
+    pixel: float
+    cut: str
+
+
+def _walked(container: Any, stream: Any, packets: Iterator[Any], path: Path) -> _Walk:
+    """Return what the packets of a stream tell, without decoding any."""
+    by_order, codec = _by_order(container), stream.codec_context.name
+    ticks: list[int | None] = []
+    blank: list[int] = []
+    for packet in packets:
+        if packet is None or not packet.size or packet.is_discard or _hidden(packet, codec):
+            continue
+        if packet.size == by_order:
+            blank.append(len(ticks))
+        else:
+            ticks.append(packet.dts if by_order or packet.pts is None else packet.pts)
+    if not ticks:
+        raise DataError(f"{path}: there are no frames in it; it is empty or cut short")
+    rate = _rate(stream)
+    step = 1 / (rate * stream.time_base)
+    known = sorted(tick for tick in ticks if tick is not None)
+    known += [round((known[-1] if known else 0) + step * (extra + 1)) for extra in range(len(ticks) - len(known))]
+    if blank[:1] == [1] and known[1:2] == [known[0] + 2]:
+        known[0] += 1  # a stream of which packets hold two frames begins with a chunk that holds none
+    times = tuple(float((tick - known[0]) * stream.time_base) for tick in known)
+    pixel = stream.codec_context.sample_aspect_ratio
+    stated = max(0, stream.frames - len(blank))
+    return _Walk(times, stated, rate, codec, float(pixel) if pixel else 1.0, _cut(container, stream, times[-1], rate))
+
+
+def _hidden(packet: Any, codec: str) -> bool:
+    """Say whether a packet of VP8 holds a frame that is never shown (RFC 6386, 9.1: the fourth bit of the first byte)."""
+    return codec == "vp8" and not bytes(packet)[0] & 0x10
+
+
+def _by_order(container: Any) -> int:
+    """Say (1 or 0) whether a container has no times of its own, so that frames are shown in the order of its chunks; one of one byte shows nothing new."""
+    return int(container.format.name == "avi")
+
+
+def _rate(stream: Any) -> float:
+    """Return frames per second as the header says; 25 where it says nothing that can be."""
+    for stated in (stream.average_rate, stream.guessed_rate):
+        if stated and 0 < stated <= 1000:
+            return float(stated)
+    return 25.0
+
+
+def _cut(container: Any, stream: Any, last: float, rate: float) -> str:
+    """Say where frames end well before the length that the header states; empty where they do not."""
+    if stream.duration:
+        stated = float(stream.duration * stream.time_base)
+    elif container.duration and len(container.streams) == 1:
+        stated = container.duration / 1_000_000
+    else:
+        return ""
+    if stated - last <= max(0.5, 3 / rate):
+        return ""
+    return f"frames end at {last:.1f} of {stated:.1f} seconds that the header states; it may be cut short"
+
+
+class _Clock:
+    """Gives each decoded frame its time, in seconds from the first one; times always grow."""
+
+    def __init__(self, stream: Any, by_order: int) -> None:
+        self._unit, self._by_order = float(stream.time_base), by_order
+        self._step = max(1, round(1 / (_rate(stream) * self._unit)))
+        self._first: int | None = None
+        self._last: int | None = None
+
+    def seconds(self, frame: Any) -> float:
+        """Return when a frame is shown."""
+        stamps = (frame.dts, frame.pts) if self._by_order else (frame.pts, frame.dts)
+        tick = next((stamp for stamp in stamps if stamp is not None), None)
+        if self._last is not None and (tick is None or tick <= self._last):
+            tick = self._last + self._step
+        self._last = tick or 0
+        self._first = self._last if self._first is None else self._first
+        return (self._last - self._first) * self._unit
+
+
+def matrix_of(frame: Any) -> tuple[int, int, int, int] | None:
+    """Return how a decoded frame is to be turned: signs (a, b, c, d) of its display matrix, by which a pixel (x, y) comes to (a x + c y, b x + d y).
+
+    None where it is upright, or the matrix is none of quarter turns and mirrors.
+    """
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            values = np.frombuffer(data, dtype=np.int32)
+            a, b, c, d = (int(np.sign(value)) if abs(int(value)) > 1 << 14 else 0 for value in values[[0, 1, 3, 4]])
+            straight = (a and d and not b and not c) or (b and c and not a and not d)
+            return (a, b, c, d) if straight and (a, b, c, d) != (1, 0, 0, 1) else None
+    return None
+
+
+def turned(
+    pixels: UInt8[np.ndarray, "h w 3"], matrix: tuple[int, int, int, int] | None
+) -> UInt8[np.ndarray, "h2 w2 3"]:
+    """Return stored pixels upright; see `matrix_of`."""
+    if matrix is None:
+        return pixels
+    a, b, c, d = matrix
+    if not a:
+        pixels, a, d = pixels.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(pixels[:: d or 1, :: a or 1])
