@@ -11,7 +11,7 @@ from torch import Tensor
 from seewhy.core.cost import Cost
 from seewhy.core.needs import Needs
 from seewhy.core.target import BoundTarget, Target
-from seewhy.core.trace import Trace
+from seewhy.core.trace import Reading, Trace
 from seewhy.engine.following.taping import Reference
 from seewhy.engine.network import Network
 from seewhy.engine.passes import Pass, upcast
@@ -73,6 +73,37 @@ class Question:
         return trace
 
 
+class Losses:
+    """In how many changed images what is asked about was not found any more, counted for each image of a block.
+
+    Attributes:
+        changed: changed images that were looked at, of each image.
+        gone: those of them without it.
+    """
+
+    def __init__(self) -> None:
+        self.changed: list[int] = []
+        self.gone: list[int] = []
+
+    def see(self, bound: BoundTarget, reading: Reading) -> None:
+        """Count readings of the images, one batch of all of them after the other; nothing is counted for what cannot vanish."""
+        if bound.gone is None:
+            return
+        images = len(bound.names)
+        with torch.no_grad():
+            for part in reading.split(images):
+                self.add([1] * images, bound.gone(part).long().tolist())
+
+    def add(self, changed: list[int], gone: list[int]) -> None:
+        """Add counts of each image."""
+        self.changed = [a + b for a, b in zip(self.changed or [0] * len(changed), changed, strict=True)]
+        self.gone = [a + b for a, b in zip(self.gone or [0] * len(gone), gone, strict=True)]
+
+    def join(self, other: "Losses") -> None:
+        """Append what was counted of further images."""
+        self.changed, self.gone = self.changed + other.changed, self.gone + other.gone
+
+
 class Bill:
     """What a method has used so far: passes per image, and the questions whose shared pass it has gone back through.
 
@@ -86,6 +117,7 @@ class Bill:
     def __init__(self, begin: Cost = Cost(forwards=1), watch: Callable[[Cost], None] | None = None) -> None:  # noqa: B008 (a frozen value)
         self._cost, self._watch = begin, watch
         self.remarks: tuple[str, ...] = ()
+        self.losses = Losses()
         self._shared: list[Question] = []
         self._rows = Cost()
         self._known: set[object] = set()

@@ -41,7 +41,8 @@ class Model:
         crop_first: cut the centre out of the source, then resize it, as TensorFlow's networks were trained; by default the picture is
             resized to whole pixels first, as torchvision and transformers do.
         interpolation: "bicubic", "bilinear", "lanczos" or "nearest".
-        output: where the answer is if the network returns several things: a key, an index, or a function.
+        output: where the answer is if the network returns several things: a key, an index, or a function. For detectors: see
+            `seewhy.adapters.detections`; one that has a method `for_input` is told the size.
         layer: the layer that methods look at; found by itself if None.
         name: for people and files.
         notes: what a reader of its explanations must know, such as where its preprocessing was taken from.
@@ -77,6 +78,9 @@ class Model:
                     f"Model wants a torch.nn.Module, or a function from an array of images to scores; got {type(self.module).__name__}"
                 )
             object.__setattr__(self, "module", BlackBox(self.module))
+        told = getattr(self.output, "for_input", None)
+        if told is not None and self.input_size is not None:  # what reads shares of the input must know its size
+            object.__setattr__(self, "output", told(self.input_size))
         if not 0 < self.crop <= 1:
             raise ConfigError(f"crop is a share between 0 and 1, got {self.crop}")
         _check_frames(self)

@@ -56,6 +56,7 @@ class Partial(ABC, Generic[V]):
         for reading in self.readings(variants):
             with torch.no_grad():
                 score = self.question.bound(reading)
+            self.bill.losses.see(self.question.bound, reading)
             check_finite(score)
             yield upcast(score)
 

@@ -35,6 +35,9 @@ from seewhy.errors import MethodError, ModelError, OutOfMemory
 MANY = 32
 """Rows of one stream from which on it pays to merge batch norms."""
 
+LOST = "share of changed images in which it is not found"
+"""Name of a figure."""
+
 AT_INPUT = Needs(gradients=frozenset({INPUT}))
 
 
@@ -65,6 +68,20 @@ class NetworkProbe(Probe):
     def remarks(self) -> tuple[str, ...]:
         """What a reader must know about how the passes were made."""
         return self._bill.remarks
+
+    @property
+    def losses(self) -> dict[str, tuple[float, ...]]:
+        """For targets that may vanish: the share of the changed images in which what is asked about is not found, for each image."""
+        seen = self._bill.losses
+        return {LOST: tuple(g / c for g, c in zip(seen.gone, seen.changed, strict=True))} if seen.changed else {}
+
+    def lost_words(self, index: int) -> tuple[str, ...]:
+        """Say of one image in how many changed images what is asked about was not found."""
+        seen = self._bill.losses
+        if not seen.changed:
+            return ()
+        gone, changed = seen.gone[index], seen.changed[index]
+        return (f"{self.bound.names[index]}: not found in {gone} of {changed} changed images ({gone / changed:.0%})",)
 
     @property
     def bound(self) -> BoundTarget:
@@ -162,6 +179,7 @@ class NetworkProbe(Probe):
             inputs = self._block.inputs.repeat(times, *[1] * (self.inputs.dim() - 1))
             made = network.forward(inputs, needs, {put: torch.cat(pack)})
         trace = made.trace(self.bound.each(times), last=True)
+        self._bill.losses.see(self.bound, made.reading)
         backwards = times if needs.gradients else 0
         network.count(Cost(backwards=backwards * len(self.inputs)))
         self._bill.cost += Cost(times, backwards)
@@ -244,6 +262,7 @@ class NetworkProbe(Probe):
             dearest = max(dearest, cost, key=lambda one: (one.forwards, one.backwards, one.partial))
             for remark in bill.remarks:
                 self._bill.remark(remark)
+            self._bill.losses.join(bill.losses)
         self._bill.cost += dearest
 
     def toward(self, target: Target) -> "NetworkProbe":

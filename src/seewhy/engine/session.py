@@ -237,12 +237,13 @@ class Session:
             classes=bound.classes,
             residual=None if found.residual is None else found.residual.detach().cpu(),
             error=None if found.error is None else found.error.detach().cpu(),
-            figures={name: tuple(values.tolist()) for name, values in found.figures.items()},
+            figures={name: tuple(values.tolist()) for name, values in found.figures.items()} | probe.losses,
             coverage=found.coverage,
             notes=tuple(
                 self.network.notes
                 + tuple(note for note in network.notes if note not in self.network.notes)
                 + probe.remarks
+                + probe.lost_words(index)
                 + found.notes
                 + _remarks(row, method, name)
                 + _shortfall(found, index, bound.unit)
