@@ -10,11 +10,15 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from seewhy.core.needs import Needs
+from seewhy.core.sample import Sample
 from seewhy.core.trace import Reading
 from seewhy.errors import TargetError
 
 Access = Literal["answers", "layers", "gradients"]
 """What a method asks of a network."""
+Probability = Literal["softmax", "sigmoid", "given", "none"]
+"""What makes probabilities of an answer (b, k): one class of several holds, each label stands for itself, they are probabilities
+already, or the answer is none of classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +31,7 @@ class BoundTarget:
         unit: unit of the score: "logit", "probability", ...
         classes: the index of the class in question per image, where the target is the score of one class; None for any other.
         gone: where what is asked about may vanish from a changed image, such as a box: says for each image whether it has. Counted, and told.
+        probability: reading to the probability of what is asked, one per image; None where it has none.
     """
 
     score: Callable[[Reading], Float[Tensor, " b"]]
@@ -34,6 +39,7 @@ class BoundTarget:
     unit: str
     classes: tuple[int, ...] | None = None
     gone: Callable[[Reading], Bool[Tensor, " b"]] | None = None
+    probability: Callable[[Reading], Float[Tensor, " b"]] | None = None
 
     def each(self, times: int) -> "BoundTarget":
         """Return the same question of `times` batches of these images that lie one after the other."""
@@ -88,6 +94,18 @@ class Target(ABC):
         """
         return self
 
+    def placed(self, samples: Sequence[Sample], probability: Probability) -> "Target":
+        """Return the target with what it says of the source pictures, such as a mask in their pixels, put on the network's input.
+
+        Args:
+            samples: the images that are asked about, in their order.
+            probability: what makes probabilities of the network's answer.
+
+        Raises:
+            TargetError: it does not fit the pictures, or the network's answer is not of its kind.
+        """
+        return self
+
     def part(self, rows: slice, images: int) -> "Target":
         """Return the target of some rows of all the images; one that names a class for each image keeps those of the rows.
 
@@ -109,6 +127,24 @@ class Target(ABC):
 
     def __neg__(self) -> "Target":
         return self * -1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed(Target):
+    """A question that is bound already, asked again of the same images."""
+
+    bound: BoundTarget
+
+    def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
+        """Return it as it is."""
+        return self.bound
+
+
+def in_probability(bound: BoundTarget) -> Fixed | None:
+    """Return the same question in units of probability; None where it has none."""
+    if bound.probability is None:
+        return None
+    return Fixed(BoundTarget(bound.probability, bound.names, "probability", bound.classes))
 
 
 @dataclass(frozen=True)
@@ -133,6 +169,10 @@ class Combination(Target):
         """Return the combination of the parts in the form that fits."""
         parts = tuple(part.suited(access, answer) for part in self.parts)
         return self if parts == self.parts else replace(self, parts=parts)
+
+    def placed(self, samples: Sequence[Sample], probability: Probability) -> Target:
+        """Return the combination of the parts, each placed."""
+        return replace(self, parts=tuple(part.placed(samples, probability) for part in self.parts))
 
     def part(self, rows: slice, images: int) -> Target:
         """Return the combination of the parts of these rows."""

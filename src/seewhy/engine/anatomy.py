@@ -30,7 +30,7 @@ class Anatomy:
         self._module, self._run, self._name, self._layer = module, run, name, layer
         self._lock = threading.RLock()
         self._found: dict[tuple[int, ...], str] = {}
-        self._places: dict[tuple[int, ...], frozenset[tuple[int, ...]]] = {}
+        self._places: dict[tuple[int, ...], Places] = {}
         self._layers: dict[tuple[int, ...], list[Layer]] = {}
         self._biased: dict[tuple[int, ...], tuple[str, ...]] = {}
         self._tokens: dict[tuple[int, ...], TokenPlace | None] = {}
@@ -52,7 +52,9 @@ class Anatomy:
             answer: list[Tensor] = []
             seen = self._survey(leaf, answer)
             gradients = _gradients(seen, answer[0])
-        return seen.layers, self._layer or choose(self._module, seen, gradients)
+        return seen.layers, self._layer or choose(
+            self._module, seen, gradients, answer[0] if _is_map(answer[0], leaf) else None
+        )
 
     def target_layer(self, inputs: Float[Tensor, "b c *spatial"]) -> str:
         """Return the layer that methods look at: the model's own, or the one that is found on inputs of this size.
@@ -134,7 +136,7 @@ class Anatomy:
                     self._layers[shape] = self._survey(inputs[:1].detach()).layers
             return self._layers[shape]
 
-    def places(self, inputs: Float[Tensor, "b c *spatial"]) -> frozenset[tuple[int, ...]]:
+    def places(self, inputs: Float[Tensor, "b c *spatial"]) -> Places:
         """Return the grids that the network's maps have on inputs of this size: tokens must lie on one of them."""
         shape = tuple(inputs.shape[1:])
         with self._lock:
@@ -179,3 +181,16 @@ def _gradients(seen: Survey, answer: Tensor) -> list[Tensor | None]:
         for index, gradient in zip(wanted, found, strict=True):
             gradients[index] = gradient
     return gradients
+
+
+def _is_map(answer: Tensor, inputs: Tensor) -> bool:
+    """Say whether an answer is a map of the input: (b, k, *spatial), or (b, *spatial) in the input's proportions."""
+    if answer.dim() == inputs.dim():
+        return min(answer.shape[2:]) > 1
+    if answer.dim() != inputs.dim() - 1 or min(answer.shape[1:]) < 2:
+        return False
+    shares = {
+        cells * inputs.shape[2] == answer.shape[1] * pixels
+        for cells, pixels in zip(answer.shape[1:], inputs.shape[2:], strict=True)
+    }
+    return shares == {True}

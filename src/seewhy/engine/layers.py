@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import Any
 
 from torch import Tensor, nn
@@ -23,6 +24,10 @@ _POOLS = (
 
 _PASSING = (*_POOLS, nn.modules.dropout._DropoutNd, nn.Identity)
 """With those that hand on, in eval mode, the very tensor that they were given: another layer gives its name to it."""
+
+
+FEWEST = 4
+"""Cells along a side of a grid, below which the pools of a pyramid are no grid for a map."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +89,21 @@ def survey(network: nn.Module, run: Callable[[], object], input_size: Sequence[i
     return Survey(layers, [entry.outputs[-1] for entry in seen.values()])
 
 
-def choose(network: nn.Module, seen: Survey, gradients: Sequence[Tensor | None]) -> str | None:
+def choose(
+    network: nn.Module, seen: Survey, gradients: Sequence[Tensor | None], answer_map: Tensor | None = None
+) -> str | None:
     """Choose the layer that methods look at: the last one with a grid at which the answer depends on the places; None if there is none.
 
     Pools and layers that pass on are left out, and so is everything that gives the very tensor that a pool gave. In a transformer
     only norms and blocks count, not the projections inside; after the last attention a class token no longer depends
     on the patches, which shows as a gradient of zero. Of several modules that give the same tensor, the outermost is named.
+
+    Args:
+        network: the network.
+        seen: its layers.
+        gradients: of the answer, at each.
+        answer_map: the answer, where it is a map of the picture itself, such as classes of its places. The last layers then lie over the
+            answer, and a map of them repeats it: the last layer of the coarsest grid, behind which a decoder begins, is chosen instead.
     """
     modules, layers, outputs = dict(network.named_modules()), seen.layers, seen.outputs
     passed = {
@@ -103,6 +117,9 @@ def choose(network: nn.Module, seen: Survey, gradients: Sequence[Tensor | None])
             continue
         if gradient is None or (layer.grid.apply(gradient).abs().amax(dim=1) > 0).sum() < 2 * len(output):
             continue
+        repeats = answer_map is not None and _identity(output) == _identity(answer_map)
+        if answer_map is not None and chosen is not None and (repeats or _finer(layer.grid, layers[chosen].grid)):
+            continue
         same = chosen is not None and _identity(outputs[chosen]) == _identity(output)
         if layer.runs == 1 or not same:
             chosen = index
@@ -110,6 +127,11 @@ def choose(network: nn.Module, seen: Survey, gradients: Sequence[Tensor | None])
         return None
     name, runs = layers[chosen].name, layers[chosen].runs
     return name if runs == 1 else f"{name}#{runs - 1}"
+
+
+def _finer(grid: Grid, than: Grid | None) -> bool:
+    """Say whether a grid has more cells than another; one with fewer than `FEWEST` along a side shows no place, and counts as finer."""
+    return than is not None and (prod(grid.size) > prod(than.size) or min(grid.size) < FEWEST <= min(than.size))
 
 
 def _identity(tensor: Tensor) -> tuple[int, tuple[int, ...]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seewhy.core.target import Probability
 from seewhy.engine.black_box import BlackBox
 from seewhy.errors import ConfigError, ModelError
 
@@ -43,6 +44,10 @@ class Model:
         interpolation: "bicubic", "bilinear", "lanczos" or "nearest".
         output: where the answer is if the network returns several things: a key, an index, or a function. For detectors: see
             `seewhy.adapters.detections`; one that has a method `for_input` is told the size.
+        probability: what makes probabilities of the answer: "softmax" (default: exactly one class holds), "sigmoid" (each label holds or
+            not, as in findings of an X-ray), "given" (the answer is probabilities already), or "none" (numbers, embeddings, maps).
+        operating_points: for "sigmoid": the probability from which a label counts as found, one for all or one for each; NaN for a label
+            that the network has never learned. Used where all found labels are asked about.
         layer: the layer that methods look at; found by itself if None.
         name: for people and files.
         notes: what a reader of its explanations must know, such as where its preprocessing was taken from.
@@ -65,6 +70,8 @@ class Model:
     crop_first: bool = False
     interpolation: Interpolation = "bicubic"
     output: Picker | None = None
+    probability: Probability = "softmax"
+    operating_points: float | Sequence[float] | None = None
     layer: str | None = None
     name: str = ""
     notes: tuple[str, ...] = ()
@@ -86,7 +93,12 @@ class Model:
         _check_frames(self)
         if self.fit not in ("crop", "pad", "squash"):
             raise ConfigError(f"fit is 'crop', 'pad' or 'squash', got {self.fit!r}")
-        for name, kinds in (("layout", Layout), ("channels", Channels), ("interpolation", Interpolation)):
+        for name, kinds in (
+            ("layout", Layout),
+            ("channels", Channels),
+            ("interpolation", Interpolation),
+            ("probability", Probability),
+        ):
             if getattr(self, name) not in get_args(kinds):
                 raise ConfigError(f"{name} is one of {', '.join(get_args(kinds))}, got {getattr(self, name)!r}")
         if any(value <= 0 for value in per_channel(self.std if self.std is not None else 1.0)):

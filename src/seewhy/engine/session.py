@@ -106,6 +106,7 @@ class Session:
             SeewhyError: of any kind, with the method and the shape of the input added to what it says.
         """
         inputs = self.network.accept(_stacked(samples))
+        targets = [target.placed(samples, self.model.probability) for target in targets]
         methods = [self.resolved(method, inputs) for method in methods]
         if self._fast is None:
             return self._answered(self.network, inputs, samples, targets, methods)
@@ -242,6 +243,7 @@ class Session:
             notes=tuple(
                 self.network.notes
                 + tuple(note for note in network.notes if note not in self.network.notes)
+                + samples[index].notes
                 + probe.remarks
                 + probe.lost_words(index)
                 + found.notes

@@ -12,10 +12,10 @@ from torch import Tensor
 from seewhy.core.cost import Cost
 from seewhy.core.explanation import Explanation
 from seewhy.core.probe import Probe
+from seewhy.core.target import in_probability
 from seewhy.errors import ConfigError
 from seewhy.evaluation.area import SHARE, evidence_area
 from seewhy.ops.filters import gaussian_blur
-from seewhy.targets import ClassScore
 
 Outcome = Literal["passes", "unclear", "fails"]
 STEPS = 8
@@ -127,8 +127,8 @@ class HideTest:
         """
         areas = evidence_area(explanation, self.share).to(probe.inputs.device)
         controls = torch.stack([control_areas(area, self.controls) for area in areas], dim=1)  # (n, b, h, w)
-        classes = probe.bound.classes
-        asked = probe if classes is None else probe.toward(ClassScore(classes, "probability"))
+        likely = in_probability(probe.bound)
+        asked = probe if likely is None else probe.toward(likely)
         blurred = probe.stand_in("blur")
         variants = [hide(probe.inputs, blurred, masks) for masks in (areas, *controls)]
         before, unit = asked.score(), asked.bound.unit

@@ -78,7 +78,7 @@ def ask(session: Session, sample: Sample, target: Target, method: Method, wanted
     wanted, begun = wanted or Examination(), session.cost
     inputs = session.network.accept(sample.inputs[None])
     method = session.resolved(method, inputs)
-    target = target.suited(method.access, session.model.output)
+    target = target.placed([sample], session.model.probability).suited(method.access, session.model.output)
     layer = _single_layer(method) if wanted.channels else None
     needs = method.needs() | target.needs() | (at(layer) if layer else Needs())
     block = session.block(inputs, needs)

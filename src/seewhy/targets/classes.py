@@ -189,8 +189,12 @@ def bound_class(classes: Int[Tensor, " b"], labels: Sequence[str] | None, unit: 
             logits = logits.log_softmax(dim=1) if unit == "log-probability" else logits.softmax(dim=1)
         return logits.gather(1, classes[:, None])[:, 0]
 
+    def probability(reading: Reading) -> Float[Tensor, " b"]:
+        return reading.output.softmax(dim=1).gather(1, classes[:, None])[:, 0]
+
     indices = tuple(int(index) for index in classes)
-    return BoundTarget(score, tuple(name_of(index, labels) for index in indices), unit, indices)
+    names = tuple(name_of(index, labels) for index in indices)
+    return BoundTarget(score, names, unit, indices, probability=probability)
 
 
 def bound_difference(
