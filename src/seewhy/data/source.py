@@ -1,36 +1,62 @@
-"""Prepare whatever a user names: a picture, a video, a folder of frames, an array."""
+"""Prepare whatever a user names: a picture, a video, an animation, a folder of frames, an array."""
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from torch import Tensor
+
 from seewhy.core.clip import Clip
 from seewhy.core.sample import Sample
-from seewhy.data import picture
-from seewhy.data.clips import read_clip
+from seewhy.data import animation, picture
+from seewhy.data.clips import Short, read_clip
+from seewhy.data.opening import is_pictures
 from seewhy.data.video import is_video
 from seewhy.engine.model import Fit, Model
 from seewhy.engine.preprocessing import prepare_clip
 from seewhy.errors import ModelError
 
+LONGEST = 1920
+"""Longer side of a clip's frames at most, in pixels: larger ones are made smaller while they are read, and a note says so."""
 
-def sample(source: Any, model: Model, fit: Fit | None = None) -> Sample:
+
+def sample(source: Any, model: Model, fit: Fit | None = None, short: Short = "error") -> Sample:
     """Read a source and prepare it as the model states.
 
     Args:
-        source: a picture (see `seewhy.data.picture.read`), the path of a video, or a `Clip`.
+        source: a picture (see `seewhy.data.picture.read`). For a network for clips: the path of a video, of an animation (GIF, WebP,
+            APNG) or of a folder of frames, uint8 frames (t, h, w, 3), floating point ones (t, 3, h, w) from 0 to 1, a list of pictures,
+            or a `Clip`. Frames are taken as the model's `frames` and `stride` say.
         model: says how it is prepared.
         fit: how each picture is fitted; the model's own way if None.
+        short: what is done with a clip of fewer frames than the model takes: "error", "repeat" (the last one is held) or "loop".
 
     Raises:
-        DataError: the source cannot be read.
+        DataError: the source cannot be read, or has too few frames.
         ModelError: the model does not state its preprocessing, or takes another kind of input.
     """
     if isinstance(source, Clip):
         return prepare_clip(source, "clip", model, fit)
+    if model.frames is not None and holds_frames(source):
+        clip = read_clip(source, model.frames, model.stride, short=short, longest=LONGEST)
+        return prepare_clip(clip, name_of(source), model, fit)
     if isinstance(source, (str, Path)) and is_video(Path(source)):
-        if model.frames is None:
-            raise ModelError(
-                f"{source} is a video, and {model.title} takes pictures; for a network for clips state seewhy.Model(..., frames=16)"
-            )
-        return prepare_clip(read_clip(Path(source), model.frames, model.stride), Path(source).name, model, fit)
+        raise ModelError(
+            f"{source} is a video, and {model.title} takes pictures; for a network for clips state seewhy.Model(..., frames=16)"
+        )
     return picture.sample(source, model, fit)
+
+
+def holds_frames(source: Any) -> bool:
+    """Say whether a source may be a clip, for a network that takes clips: what is not known as a single picture is."""
+    if isinstance(source, (str, Path)):
+        path = Path(source)
+        return path.is_dir() or path.suffix.lower() not in picture.ENDINGS - animation.ENDINGS
+    if isinstance(source, (np.ndarray, Tensor)):
+        return source.ndim != 3 and source.ndim != 2
+    return is_pictures(source)
+
+
+def name_of(source: Any) -> str:
+    """Return a clip's name for people."""
+    return Path(source).name if isinstance(source, (str, Path)) else "clip"
