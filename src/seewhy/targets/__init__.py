@@ -10,9 +10,12 @@ Channel(layer, index), Neuron(layer, index, position)
 Direction(layer, vector)            a direction among the channels of a layer
 Likeness(layer, features)           how strongly a layer repeats what it gave on a photo
 Distance(layer, features)           how far a layer is from what it gave on a photo
+Box(2), Box("person")               an object that a detector found
+MissedObject(box, "person")         an object that it did not find
 Custom(function)                    anything else
 """
 
+from seewhy.targets.boxes import Box, MissedObject
 from seewhy.targets.classes import ClassScore, Contrast, Margin, Rank, top
 from seewhy.targets.custom import Custom, as_target
 from seewhy.targets.features import Direction, Distance, Likeness
@@ -20,6 +23,7 @@ from seewhy.targets.inside import Channel, Neuron
 from seewhy.targets.values import Label, Regression
 
 __all__ = [
+    "Box",
     "Channel",
     "ClassScore",
     "Contrast",
@@ -29,6 +33,7 @@ __all__ = [
     "Label",
     "Likeness",
     "Margin",
+    "MissedObject",
     "Neuron",
     "Rank",
     "Regression",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from seewhy.core.target import Target
 from seewhy.errors import TargetError
+from seewhy.targets.boxes import Box, MissedObject
 from seewhy.targets.values import Label, Regression
 
 
@@ -19,10 +20,29 @@ def _label(about: str) -> Target:
     return Label(_index(about))
 
 
+def _found(about: str) -> Target:
+    """Read "2", "person", "60,40,200,220", with ":left" behind it for an edge."""
+    which, _, side = about.partition(":")
+    if "," in which:
+        return Box(_numbers(which), side or None)  # type: ignore[arg-type]
+    return Box(_index(which), side or None)  # type: ignore[arg-type]
+
+
+def _missed(about: str) -> Target:
+    """Read "person@60,40,140,180": a class and the corner and size of its box in pixels of the picture."""
+    kind, at, box = about.rpartition("@")
+    if not at:
+        raise ValueError("no place stands behind an @")
+    x, y, width, height = _numbers(box)
+    return MissedObject((x, y, x + width, y + height), _index(kind))
+
+
 KINDS: Mapping[str, tuple[Callable[[str], Target], str]] = {
     "up": (_up, "up:0, what drives output 0 up"),
     "down": (_down, "down:0, what drives output 0 down"),
     "label": (_label, "label:3, one label of several"),
+    "box": (_found, "box:2, detection 2; box:person, the surest person; box:60,40,200,220, what was found there (x1,y1,x2,y2)"),
+    "missed": (_missed, "missed:person@60,40,140,180, the person that was not found at x,y,width,height"),
 }
 """By its first word: what reads the rest of a written target, and an example with its meaning."""
 
@@ -46,6 +66,14 @@ def written_target(text: str) -> Target | None:
 def kinds_in_words() -> str:
     """Return an example of every kind of written target."""
     return "; ".join(example for _, example in KINDS.values())
+
+
+def _numbers(text: str) -> tuple[float, float, float, float]:
+    """Return the four numbers of a box."""
+    found = [float(number) for number in text.split(",")]
+    if len(found) != 4:
+        raise ValueError(f"a box has four numbers, got {len(found)}")
+    return found[0], found[1], found[2], found[3]
 
 
 def _index(about: str) -> int | str:
