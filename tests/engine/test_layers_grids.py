@@ -62,7 +62,7 @@ def test_every_form_gives_the_same_picture(form: str) -> None:
 
 def test_tokens_lie_on_a_grid_that_the_maps_have() -> None:
     places = places_in([Grid((56, 40), "channel-first"), None, Grid((9,), "tokens"), Grid((14, 10), "channel-last")])
-    assert {(56, 40), (28, 20), (14, 10), (7, 5), (4, 3), (3, 2), (2, 2)} <= places
+    assert {(56, 40), (28, 20), (14, 10), (7, 5), (4, 3), (3, 2), (2, 2)} <= places.sizes
     assert grid_of((1, 141, 30), (224, 160), None, places) == Grid((14, 10), "tokens", 1)
     assert grid_of((1, 100, 30), (224, 224), None) == Grid((10, 10), "tokens")  # a guess, where there are no maps
     assert (

@@ -1,7 +1,9 @@
 """What a network is made of, found out by running it once for each size of input: its layers, and the one that methods look at."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -9,9 +11,11 @@ from torch import Tensor, nn
 
 from seewhy.engine.black_box import refuse_black_box
 from seewhy.engine.constants import adds_constant
-from seewhy.engine.grids import NOWHERE, places_in
+from seewhy.engine.grids import NOWHERE
 from seewhy.engine.layers import Layer, Survey, choose, survey
-from seewhy.engine.recording import INTO, layer_of, split_call
+from seewhy.engine.recording import INTO, Reached, layer_of, split_call, watching
+from seewhy.engine.token_grids import Places
+from seewhy.engine.token_order import measured
 from seewhy.engine.tokens import TokenPlace, token_place
 from seewhy.errors import LayerError, ModelError
 
@@ -149,9 +153,23 @@ class Anatomy:
         refuse_black_box(self._module, self._name)
         answers = [] if answer is None else answer
         with torch.random.fork_rng(devices=[]):
-            seen = survey(self._module, lambda: answers.append(self._run(inputs)), inputs.shape[2:])
-        self._places[tuple(inputs.shape[1:])] = places_in(layer.grid for layer in seen.layers)
+            measure = partial(self._measured, inputs.detach()) if inputs.dim() == 5 else None
+            seen = survey(self._module, lambda: answers.append(self._run(inputs)), inputs.shape[2:], measure)
+        self._places[tuple(inputs.shape[1:])] = seen.places
         return seen
+
+    def _measured(self, like: Tensor, places: Places, firsts: Mapping[int, str]) -> Places:
+        """Return where the tokens of a clip lie, measured once for each size."""
+        if (shape := tuple(like.shape[1:])) in self._places:
+            return self._places[shape]
+
+        def observe(clip: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
+            with watching(self._module, layers, frozenset(), stop=True) as watch, suppress(Reached):
+                self._run(clip)
+            return {name: watch.of(name) for name in layers}
+
+        with torch.no_grad():
+            return measured(firsts, places.sizes, sample_of(shape).to(like), observe)
 
     def _constant_calls(self, layer: Layer) -> list[str]:
         if not adds_constant(layer_of(self._module, layer.name)):

@@ -18,12 +18,15 @@ class Grid:
         extra: tokens before the patches: class, distillation, registers.
         frames: where a layer sees each frame of a clip as a row of its own, (b * t, ...): how many frames; `form` is then that of one
             frame, and `size` is (t, h, w). 0 where a row is a whole image, clip or volume.
+        order: of tokens, which axis of `size` changes slowest from one token to the next, and so on down to the fastest: (1, 2, 0) is place
+            by place, each with all its frames. Empty where they go row by row, as `size` says.
     """
 
     size: tuple[int, ...]
     form: str
     extra: int = 0
     frames: int = 0
+    order: tuple[int, ...] = ()
 
     def shape_of(self, raw: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape (c, *spatial) of one row on the grid, from the shape in the layer's own layout."""
@@ -45,7 +48,10 @@ class Grid:
             return activation.movedim(-1, 1)
         patches = activation.transpose(1, 2) if self.form == "tokens" else activation
         patches = patches[:, :, self.extra :]
-        return patches.reshape(*patches.shape[:2], *self.size)
+        if not self.order:
+            return patches.reshape(*patches.shape[:2], *self.size)
+        laid = patches.reshape(*patches.shape[:2], *(self.size[axis] for axis in self.order))
+        return laid.permute(0, 1, *(2 + self.order.index(axis) for axis in range(len(self.size))))
 
 
 def raw_with(raw: Tensor, grid: Grid | None, activation: Float[Tensor, "b c *spatial"]) -> Tensor:
@@ -56,7 +62,8 @@ def raw_with(raw: Tensor, grid: Grid | None, activation: Float[Tensor, "b c *spa
         return activation
     if grid.form == "channel-last":
         return activation.movedim(1, -1)
-    patches = activation.flatten(2)
+    ordered = activation.permute(0, 1, *(2 + axis for axis in grid.order)) if grid.order else activation
+    patches = ordered.flatten(2)
     patches = patches.transpose(1, 2) if grid.form == "tokens" else patches
     axis = 1 if grid.form == "tokens" else 2
     extra = raw.narrow(axis, 0, grid.extra)

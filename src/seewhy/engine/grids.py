@@ -1,15 +1,14 @@
-"""Find how the positions of a layer's output lie in the picture: channels first or last, tokens, and where there is no grid at all."""
+"""Find how the positions of a layer's output lie in the picture or clip: channels first or last, tokens, and where there is no grid at all."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from math import prod
 
 from torch import Tensor, nn
 
 from seewhy.engine.grid import Grid
 from seewhy.engine.sides import FIRST, inner_side, plain_side
-from seewhy.engine.token_grids import tokens_grid
-
-NOWHERE: frozenset[tuple[int, ...]] = frozenset()
+from seewhy.engine.token_grids import NOWHERE, Places, tokens_grid
 
 
 def find_grid(
@@ -17,16 +16,19 @@ def find_grid(
     rows: int,
     input_size: Sequence[int],
     module: nn.Module | None = None,
-    places: frozenset[tuple[int, ...]] = NOWHERE,
+    places: Places = NOWHERE,
 ) -> Grid | None:
     """Find the grid of what a layer put out for so many images.
 
     None also for attention weights (b, heads, n, n), which are no picture of n x n places, and for a layer that puts out another
-    number of rows, such as one per window of each image. Of clips, a row may also be one frame.
+    number of rows, such as one per window of each image. Of clips, a row may also be one frame; but not where it may as well be one
+    place, whose tokens are the frames: a table of t x t tokens does not say which.
     """
     if len(output) != rows and len(input_size) == 3 and len(output) == rows * input_size[0]:
-        each = find_grid(output, len(output), input_size[1:], module, frozenset(size[-2:] for size in places))
-        return None if each is None else replace(each, size=(input_size[0], *each.size), frames=input_size[0])
+        each = find_grid(output, len(output), input_size[1:], module, places.of_frame)
+        if each is None or _either_way(each, input_size[0]):
+            return None
+        return replace(each, size=(input_size[0], *each.size), frames=input_size[0])
     if len(output) != rows:
         return None
     if output.dim() == 4 and output.shape[2] == output.shape[3] and not isinstance(module, FIRST):
@@ -36,22 +38,31 @@ def find_grid(
     return grid_of(output.shape, input_size, module, places)
 
 
-def places_in(grids: Iterable[Grid | None]) -> frozenset[tuple[int, ...]]:
-    """Return the sizes that tokens of a network may have: those of its maps of channels, and their halves, quarters and so on."""
+def _either_way(each: Grid, frames: int) -> bool:
+    """Say whether rows of tokens may be frames as well as places, each with all its frames."""
+    return each.form in ("tokens", "flat") and not each.extra and prod(each.size) == frames
+
+
+def places_in(grids: Iterable[Grid | None]) -> Places:
+    """Return the sizes that tokens of a network may have: those of its maps of channels, and their halves, quarters and so on.
+
+    Of clips, only the height and the width are halved.
+    """
     found = set()
     for grid in grids:
         size = grid.size if grid is not None and grid.form in ("channel-first", "channel-last") else ()
-        while len(size) == 2 and max(size) > 1:
-            found |= {size, tuple(cells // 2 for cells in size)}
+        times, size = size[:-2], size[-2:]
+        while size and max(size) > 1:
+            found |= {(*times, *size), (*times, *(cells // 2 for cells in size))}
             size = tuple(-(-cells // 2) for cells in size)
-    return frozenset(size for size in found if min(size) > 0 and max(size) > 1)
+    return Places(frozenset(size for size in found if min(size) > 0 and max(size[-2:]) > 1))
 
 
 def grid_of(
     shape: Sequence[int],
     input_size: Sequence[int],
     module: nn.Module | None = None,
-    places: frozenset[tuple[int, ...]] = NOWHERE,
+    places: Places = NOWHERE,
 ) -> Grid | None:
     """Find the grid of an activation of this shape for an input of this size (h, w); None if it has none, or two are as likely.
 
@@ -61,15 +72,18 @@ def grid_of(
 
     Args:
         shape: of what the layer put out.
-        input_size: (h, w).
+        input_size: (h, w), or (t, h, w).
         module: the layer.
-        places: sizes that a grid of tokens may have, as `places_in` finds them; any that fits the proportions if empty.
+        places: sizes that a grid of tokens may have, as `places_in` finds them; any that fits the proportions if empty. Of clips,
+            the sequences of tokens whose order has been measured; others have no grid.
     """
     if len(shape) == len(input_size) + 2:
         return _dense(shape, input_size, module)
-    if len(shape) == 3 and len(input_size) == 2:
+    if len(shape) != 3:
+        return None
+    if len(input_size) == 2:
         return tokens_grid(shape, input_size, module, places)
-    return None
+    return places.sequence_of(shape[1]) if plain_side(module) != "first" else None
 
 
 def _dense(shape: Sequence[int], input_size: Sequence[int], module: nn.Module | None) -> Grid | None:

@@ -1,6 +1,6 @@
 """Which layers a network has, which of them have a spatial grid, and which one methods look at."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from seewhy.engine.grid import Grid
 from seewhy.engine.grids import find_grid, places_in
 from seewhy.engine.recording import first_of, with_first
+from seewhy.engine.sides import plain_side
+from seewhy.engine.token_grids import Places
 
 _POOLS = (
     nn.modules.pooling._MaxPoolNd,
@@ -43,10 +45,15 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """All layers that ran, in the order in which they finished, and what each put out last."""
+    """All layers that ran, in the order in which they finished, what each put out last, and where their tokens may lie."""
 
     layers: list[Layer]
     outputs: list[Tensor]
+    places: Places
+
+
+Measure = Callable[[Places, Mapping[int, str]], Places]
+"""From the sizes of a network's maps, and the first layer that puts out each number of tokens, to where its tokens lie."""
 
 
 @dataclass
@@ -57,8 +64,10 @@ class _Seen:
     outputs: list[Tensor]
 
 
-def survey(network: nn.Module, run: Callable[[], object], input_size: Sequence[int]) -> Survey:
-    """Run the network once, on one image, and look at every layer."""
+def survey(
+    network: nn.Module, run: Callable[[], object], input_size: Sequence[int], measure: Measure | None = None
+) -> Survey:
+    """Run the network once, on one image, and look at every layer; the places of tokens are those of the maps where they are not measured."""
     seen: dict[str, _Seen] = {}
 
     def hook(name: str, module: nn.Module, args: Any, output: Any) -> Any:
@@ -81,12 +90,23 @@ def survey(network: nn.Module, run: Callable[[], object], input_size: Sequence[i
             handle.remove()
     grids = {name: find_grid(entry.outputs[-1], 1, input_size, entry.module) for name, entry in seen.items()}
     places = places_in(grids.values())
+    places = measure(places, _first_tokens(seen)) if measure is not None else places
     layers = []
     for name, entry in seen.items():
         output = entry.outputs[-1]
         grid = find_grid(output, 1, input_size, entry.module, places) if output.dim() == 3 else grids[name]
         layers.append(Layer(name, type(entry.module).__name__, tuple(output.shape), len(entry.outputs), grid))
-    return Survey(layers, [entry.outputs[-1] for entry in seen.values()])
+    return Survey(layers, [entry.outputs[-1] for entry in seen.values()], places)
+
+
+def _first_tokens(seen: Mapping[str, _Seen]) -> dict[int, str]:
+    """Return, for each number of tokens (1, n, c) that some layer puts out, the first layer that does."""
+    firsts: dict[int, str] = {}
+    for name, entry in seen.items():
+        shape = entry.outputs[0].shape
+        if len(shape) == 3 and shape[0] == 1 and plain_side(entry.module) != "first":
+            firsts.setdefault(shape[1], name if len(entry.outputs) == 1 else f"{name}#0")
+    return firsts
 
 
 def choose(

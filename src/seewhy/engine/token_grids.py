@@ -1,6 +1,8 @@
 """Which grid a sequence of tokens is."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import prod
 
 from torch import nn
 
@@ -11,12 +13,41 @@ MOST_EXTRA_TOKENS = 16
 """Class, distillation and register tokens that may stand before the patches."""
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where tokens of a network may lie.
+
+    Attributes:
+        sizes: grids that its maps of channels have; empty where that is not known.
+        sequences: of clips, the grids of the sequences of tokens whose order was measured.
+    """
+
+    sizes: frozenset[tuple[int, ...]] = frozenset()
+    sequences: tuple[Grid, ...] = ()
+
+    @property
+    def of_frame(self) -> "Places":
+        """The same for one frame of a clip."""
+        return Places(frozenset(size[-2:] for size in self.sizes))
+
+    def sequence_of(self, count: int) -> Grid | None:
+        """Return the grid of a sequence of so many tokens: one that was measured, or the patches of one without its other tokens."""
+        for grid in self.sequences:
+            if count == grid.extra + prod(grid.size):
+                return grid
+        return next((replace(grid, extra=0) for grid in self.sequences if count == prod(grid.size)), None)
+
+
+NOWHERE = Places()
+"""Nothing is known."""
+
+
 def tokens_grid(
-    shape: Sequence[int], input_size: Sequence[int], module: nn.Module | None, places: frozenset[tuple[int, ...]]
+    shape: Sequence[int], input_size: Sequence[int], module: nn.Module | None, places: Places
 ) -> Grid | None:
     """Return the grid of a sequence of tokens (b, n, c) or (b, c, n); None where none fits."""
     certain = plain_side(module)
-    sizes = [(False, size) for size in places] or _sizes(input_size)
+    sizes = [(False, size) for size in places.sizes] or _sizes(input_size)
     tokens = None if certain == "first" else _patches(shape[1], sizes, MOST_EXTRA_TOKENS)
     flat = None if certain == "last" else _patches(shape[2], sizes, MOST_EXTRA_TOKENS if certain else 0)
     if tokens is not None and flat is not None:

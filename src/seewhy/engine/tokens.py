@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from seewhy.engine.grid import Grid
 from seewhy.engine.grids import find_grid
 from seewhy.engine.recording import INTO, first_of, watching
+from seewhy.engine.token_grids import Places
 from seewhy.errors import OutOfMemory
 
 TRIES = 12
@@ -37,7 +38,7 @@ class TokenPlace:
 
 
 def token_place(
-    network: nn.Module, run: Callable[[], object], input_size: Sequence[int], places: frozenset[tuple[int, ...]]
+    network: nn.Module, run: Callable[[], object], input_size: Sequence[int], places: Places
 ) -> TokenPlace | None:
     """Return the first place that holds the whole sequence and behind which the network runs with fewer tokens.
 
