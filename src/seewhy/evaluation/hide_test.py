@@ -1,6 +1,7 @@
 """The hide test: blur the strongest area and ask again, beside areas of the same shape elsewhere."""
 
 from dataclasses import dataclass
+from itertools import product
 from statistics import fmean, stdev
 from typing import Literal
 
@@ -21,7 +22,7 @@ Outcome = Literal["passes", "unclear", "fails"]
 STEPS = 8
 """Places along a side to which a control area may be moved."""
 COARSE = 32
-"""Cells along a side of the grid on which overlaps are measured."""
+"""Cells along a side of the grid on which overlaps are measured; half as many where there is a third axis."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,19 +34,21 @@ class HideTestResult:
         hidden: the same with the strongest area blurred.
         controls: the same with each control area blurred in its place.
         unit: "probability", or the unit of the target.
-        area: the strongest area, at the input's resolution; `control_areas` likewise (n, h, w).
+        area: the area that was hidden, at the input's resolution; `control_areas` likewise (n, *spatial).
         picture: the network's input with the area hidden.
         cost: passes that the test took.
+        elsewhere: what the controls are, in words: of a clip, other places and times.
     """
 
     before: float
     hidden: float
     controls: tuple[float, ...]
     unit: str
-    area: Bool[Tensor, "h w"]
-    control_areas: Bool[Tensor, "n h w"]
-    picture: Float[Tensor, "c h w"]
+    area: Bool[Tensor, "*spatial"]
+    control_areas: Bool[Tensor, "n *spatial"]
+    picture: Float[Tensor, "c *spatial"]
     cost: Cost
+    elsewhere: str = "other places"
 
     @property
     def mean(self) -> float:
@@ -77,12 +80,12 @@ class HideTestResult:
         verb = "lowers" if self.hidden < self.before else "does not lower"
         facts = (
             f"Blurring the outlined area {verb} {quantity}: it goes from {before} to {hidden}. "
-            f"Blurring the same shape in {len(self.controls)} other places leaves {mean} ± {spread} on average."
+            f"Blurring the same shape in {len(self.controls)} {self.elsewhere} leaves {mean} ± {spread} on average."
         )
         endings = {
             "passes": "The network does use this area.",
             "unclear": "That is lower, but not clearly: read the map with care.",
-            "fails": "So other places matter as much or more, and this map does not show what the answer rests on.",
+            "fails": f"So {self.elsewhere} matter as much or more, and this map does not show what the answer rests on.",
         }
         return f"{facts} {endings[self.outcome]}"
 
@@ -118,18 +121,22 @@ class HideTest:
         if self.controls < 8:
             raise ConfigError(f"a hide test needs at least 8 control areas, got {self.controls}")
 
-    def run(self, probe: Probe, explanation: Explanation) -> list[HideTestResult | None]:
+    def run(
+        self, probe: Probe, explanation: Explanation, areas: Bool[Tensor, "b *spatial"] | None = None
+    ) -> list[HideTestResult | None]:
         """Run the test on the images of a probe; None where a map has no positive evidence, so that there is nothing to hide.
 
         Args:
             probe: the images and the target that were explained.
             explanation: the map of these images.
+            areas: what is hidden, at the input's resolution, such as the tubes of a clip; the strongest `share` if None.
         """
-        areas = evidence_area(explanation, self.share).to(probe.inputs.device)
+        areas = evidence_area(explanation, self.share) if areas is None else areas
+        areas = areas.to(probe.inputs.device)
         controls = torch.stack([control_areas(area, self.controls) for area in areas], dim=1)  # (n, b, h, w)
         likely = in_probability(probe.bound)
         asked = probe if likely is None else probe.toward(likely)
-        blurred = probe.stand_in("blur")
+        blurred = _blurred(probe.inputs)
         variants = [hide(probe.inputs, blurred, masks) for masks in (areas, *controls)]
         before, unit = asked.score(), asked.bound.unit
         hidden, *others = asked.scores(variants)
@@ -143,6 +150,7 @@ class HideTest:
                 control_areas=controls[:, row].cpu(),
                 picture=variants[0][row].cpu(),
                 cost=Cost(forwards=1 + self.controls),
+                elsewhere="other places" if explanation.samples[row].clip is None else "other places and times",
             )
             if areas[row].any()
             else None
@@ -151,26 +159,45 @@ class HideTest:
 
 
 def hide(
-    images: Float[Tensor, "b c h w"], blurred: Float[Tensor, "b c h w"], areas: Bool[Tensor, "b h w"]
-) -> Float[Tensor, "b c h w"]:
-    """Blend the blurred images in where the areas are; the edge is soft over about two hundredths of the shorter side."""
-    soft = gaussian_blur(areas[:, None].to(images), min(images.shape[2:]) / 50)
+    images: Float[Tensor, "b c *spatial"], blurred: Float[Tensor, "b c *spatial"], areas: Bool[Tensor, "b *spatial"]
+) -> Float[Tensor, "b c *spatial"]:
+    """Blend the blurred images in where the areas are; the edge is soft over about two hundredths of the shorter side.
+
+    The edge is soft within a frame of a clip or a slice of a volume, and sharp from one to the next.
+    """
+    soft = _plane_by_plane(areas[:, None].to(images), min(images.shape[-2:]) / 50)
     return images + soft * (blurred - images)
 
 
-def control_areas(area: Bool[Tensor, "h w"], count: int) -> Bool[Tensor, "n h w"]:
+def _blurred(images: Float[Tensor, "b c *spatial"]) -> Float[Tensor, "b c *spatial"]:
+    """Blur by a tenth of the shorter side, each frame of a clip on its own: what hides a place must not smear it over time."""
+    return _plane_by_plane(images, min(images.shape[-2:]) / 10)
+
+
+def _plane_by_plane(images: Float[Tensor, "b c *spatial"], sigma: float) -> Float[Tensor, "b c *spatial"]:
+    return gaussian_blur(images.reshape(-1, 1, *images.shape[-2:]), sigma).reshape(images.shape)
+
+
+def control_areas(area: Bool[Tensor, "*spatial"], count: int) -> Bool[Tensor, "n *spatial"]:
     """Return the same shape mirrored, turned (where the input is square) and moved, away from the area and from each other.
 
-    Areas that are pushed over an edge come in again at the opposite one, so that each keeps its size. The choice is greedy
-    and fixed: each next area overlaps least with the first one and with those chosen before.
+    Areas that are pushed over an edge come in again at the opposite one, so that each keeps its size; those of a clip are moved in time
+    as well, and run backwards. The choice is greedy and fixed: each next area overlaps least with the first one and with those chosen
+    before.
     """
     shapes = torch.stack(_turned(area))
-    coarse = F.adaptive_avg_pool2d(shapes[:, None].float(), COARSE)[:, 0]
-    places = [(i, j) for i in range(STEPS) for j in range(STEPS)]
-    step = COARSE // STEPS
-    moved = torch.stack([coarse.roll((i * step, j * step), (1, 2)) for i, j in places]).flatten(
-        2
-    )  # (places, shapes, n)
+    steps = (*(min(STEPS, length) for length in area.shape[:-2]), STEPS, STEPS)
+    side = COARSE if area.dim() == 2 else COARSE // 2
+    cells = (*steps[:-2], side, side)
+    axes = tuple(range(1, 1 + area.dim()))
+    coarse = _pooled(shapes, cells)
+    places = list(product(*(range(number) for number in steps)))
+    moved = torch.stack(
+        [
+            coarse.roll([n * cell // step for n, cell, step in zip(place, cells, steps, strict=True)], axes)
+            for place in places
+        ]
+    ).flatten(2)  # (places, shapes, n)
     candidates = moved.flatten(0, 1)
     size = candidates[0].square().sum().clamp_min(1e-12)
     overlap = candidates @ candidates[0] / size  # 1 for the area itself
@@ -178,14 +205,28 @@ def control_areas(area: Bool[Tensor, "h w"], count: int) -> Bool[Tensor, "n h w"
     chosen: list[Tensor] = []
     for _ in range(count):
         best = int((overlap + 0.5 * crowded / max(1, len(chosen))).argmin())
-        (i, j), shape = places[best // len(shapes)], shapes[best % len(shapes)]
-        chosen.append(shape.roll((round(area.shape[0] * i / STEPS), round(area.shape[1] * j / STEPS)), (0, 1)))
+        place, shape = places[best // len(shapes)], shapes[best % len(shapes)]
+        shifts = [round(length * n / step) for length, n, step in zip(area.shape, place, steps, strict=True)]
+        chosen.append(shape.roll(shifts, tuple(range(area.dim()))))
         crowded += candidates @ candidates[best] / size
         crowded[best] = torch.inf
     return torch.stack(chosen)
 
 
-def _turned(area: Bool[Tensor, "h w"]) -> list[Bool[Tensor, "h w"]]:
-    """Return the mirrored and turned forms of an area that fit its frame, itself first."""
+def _pooled(shapes: Bool[Tensor, "m *spatial"], cells: tuple[int, ...]) -> Float[Tensor, "m *cells"]:
+    """Return which share of each cell of a coarser grid each shape covers."""
+    pooled = shapes.float()
+    for axis, number in enumerate(cells, start=1):
+        lines = pooled.movedim(axis, -1)
+        rows = F.adaptive_avg_pool1d(lines.reshape(-1, 1, lines.shape[-1]), number)
+        pooled = rows.reshape(*lines.shape[:-1], number).movedim(-1, axis)
+    return pooled
+
+
+def _turned(area: Bool[Tensor, "*spatial"]) -> list[Bool[Tensor, "*spatial"]]:
+    """Return the mirrored and turned forms of an area that fit its frame, itself first; those of a clip also backwards."""
+    if area.dim() == 3:
+        forms = [form.rot90(turn, (-2, -1)) for form in (area, area.flip(-1)) for turn in (0, 2)]
+        return [*forms, *(form.flip(0) for form in forms)]
     turns = (0, 1, 2, 3) if area.shape[0] == area.shape[1] else (0, 2)
     return [form.rot90(turn) for form in (area, area.flip(1)) for turn in turns]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy import ndimage
+from scipy import ndimage  # type: ignore[import-untyped]
 from torch import Tensor
 
 from seewhy.errors import ConfigError, ShapeError
