@@ -10,6 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import torch
 
+from seewhy.adapters.detections import stated_rows
 from seewhy.adapters.hugging_face import class_names, preparation
 from seewhy.engine.black_box import BlackBox
 from seewhy.engine.model import Channels, Fit, Interpolation, Layout, Model
@@ -44,7 +45,9 @@ def from_onnx(spec: str, checkpoint: str | Path | None = None) -> Model:
 
     Size, layout, channels and precision are those of the file's input where it states them. What it cannot state stands in a file of the
     same name that ends in .json, such as net.json beside net.onnx: {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],
-    "labels": ["ant", "bee"]}; any field of `seewhy.Model` may stand there, and "labels" may name a text file with one class a line. Without
+    "labels": ["ant", "bee"]}; any field of `seewhy.Model` may stand there, and "labels" may name a text file with one class a line. The output of
+    a detector is stated as what reads its rows, {"output": {"form": "named", "boxes_at": "boxes", "scores_at": "scores", "unit": "share"}}: see
+    `seewhy.adapters.detections`; forms that read one output name it as "of". Without
     it, the image processor of transformers in the same folder (preprocessor_config.json, config.json) is asked.
     Nothing in the file is run but the operators that onnxruntime brings.
 
@@ -67,8 +70,11 @@ def from_onnx(spec: str, checkpoint: str | Path | None = None) -> Model:
     stated = _stated(path.with_suffix(".json")) or _of_processor(path)
     taken = _Input(runtime, path.name)
     wanted = output if output is not None else stated.pop("output", None)
-    answer = _Run(runtime, taken, _output(runtime, wanted, path.name))
     stated.pop("output", None)
+    names = None
+    if isinstance(wanted, dict):
+        stated, names, wanted = _detector(wanted, stated, runtime, path)
+    answer = _Run(runtime, taken, names or _output(runtime, wanted, path.name))
     settings = _agreeing(taken.states(stated.get("layout")), stated, path)
     try:
         box = BlackBox(answer, rows=taken.rows, precision=taken.precision)
@@ -96,6 +102,23 @@ def _opened(path: Path) -> Any:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # each of onnxruntime's own errors derives from Exception alone
         raise ModelError(f"{path} is not an ONNX network that onnxruntime can run: {_first_line(error)}") from error
+
+
+def _detector(
+    wanted: dict[str, Any], stated: dict[str, Any], runtime: Any, path: Path
+) -> tuple[dict[str, Any], tuple[str, ...] | None, str | int | None]:
+    """Return the settings with what reads a detector's rows, and the outputs that it reads: all by their names, or one."""
+    one = wanted.get("of")
+    try:
+        rows = stated_rows({name: _settled(value) for name, value in wanted.items() if name != "of"})
+    except (ConfigError, TypeError) as error:
+        raise ModelError(f"{path.with_suffix('.json')}: output: {error}") from error
+    names = None if one is not None else tuple(made.name for made in runtime.get_outputs())
+    return stated | {"output": rows}, names, one
+
+
+def _settled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 class _Input:
@@ -147,16 +170,18 @@ class _Input:
 class _Run:
     """Calls the network with an array; returns its answer."""
 
-    def __init__(self, runtime: Any, taken: _Input, output: str) -> None:
+    def __init__(self, runtime: Any, taken: _Input, output: str | tuple[str, ...]) -> None:
         self._runtime, self._input, self._output = runtime, taken, output
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
+    def __call__(self, images: np.ndarray) -> Any:
+        """Return the output, or several by name."""
         self._input.check(images.shape)
+        names = [self._output] if isinstance(self._output, str) else list(self._output)
         try:
-            answer: np.ndarray = self._runtime.run([self._output], {self._input.name: images})[0]
+            answers = self._runtime.run(names, {self._input.name: images})
         except Exception as error:  # as above
             raise ModelError(f"{self._input.title}: onnxruntime fails: {_first_line(error)}") from error
-        return answer
+        return answers[0] if isinstance(self._output, str) else dict(zip(names, answers, strict=True))
 
 
 def _output(runtime: Any, wanted: str | int | None, title: str) -> str:
@@ -225,7 +250,7 @@ def _value(key: str, value: Any, path: Path) -> Any:
         "std": number or numbers,
         "crop": number,
         "crop_first": isinstance(value, bool),
-        "output": isinstance(value, str) or type(value) is int,
+        "output": isinstance(value, (str, dict)) or type(value) is int,
     }.get(key, isinstance(value, str) and value in CHOICES.get(key, (value,)))
     if not right or (key == "size" and min(value if isinstance(value, list) else [value]) < 1):
         raise ModelError(f"{path}: {key} is {json.dumps(value)[:60]}, which seewhy.Model does not take")

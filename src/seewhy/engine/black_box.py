@@ -19,7 +19,8 @@ class BlackBox(nn.Module):
 
     Args:
         answer: takes an array of images, prepared as the `Model` around it states (b, c, h, w, or b, h, w, c), and returns scores (b, k)
-            as an array, a list or a tensor. Of several outputs (a tuple, or a mapping by name) the `Model` says which is meant. The
+            as an array, a list or a tensor. Of several outputs (a tuple, or a mapping by name) the `Model` says which is meant; a detector
+            may give a list with a mapping for each image, whose arrays have any length. The
             array is the function's own: it may write to it.
         rows: how many images it takes at once, where it takes only that many; the last ones are filled up. None is any number.
         precision: of the array.
@@ -60,6 +61,8 @@ class BlackBox(nn.Module):
         images = inputs.detach().cpu().numpy()
         size = self.rows or len(images)
         parts = [self._answered(images[start : start + size]) for start in range(0, len(images), size)]
+        if _image_by_image(parts[0]):
+            return [{name: value.to(inputs.device) for name, value in one.items()} for part in parts for one in part]
         return _each(lambda *tensors: torch.cat(tensors).to(inputs.device), *parts)
 
     def _answered(self, images: np.ndarray) -> Any:
@@ -67,6 +70,10 @@ class BlackBox(nn.Module):
         given, missing = len(images), (self.rows or 0) - len(images)
         filled = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing > 0 else images
         made = self.answer(np.array(filled, dtype=self.precision, order="C"))
+        if _image_by_image(made):
+            if len(made) != len(filled):
+                raise ModelError(f"the black box gave {len(made)} mappings for {len(filled)} images; one for each is needed")
+            return [{name: _tensor(value) for name, value in one.items()} for one in made[:given]]
         return _each(lambda answer: self._checked(answer, len(filled))[:given], made)
 
     def _checked(self, answer: Any, rows: int) -> Tensor:
@@ -93,6 +100,11 @@ def refuse_black_box(network: nn.Module, title: str) -> None:
     """Raise `LayerError` where layers are asked of a network that only answers."""
     if is_black_box(network):
         raise LayerError(f"{title} is a black box: it answers, and has no layers to look at")
+
+
+def _image_by_image(answer: Any) -> bool:
+    """Say whether an answer is a list with a mapping for each image, as that of a detector."""
+    return isinstance(answer, (list, tuple)) and bool(answer) and all(isinstance(one, Mapping) for one in answer)
 
 
 def _each(change: Callable[..., Tensor], *answers: Any) -> Any:
