@@ -2,6 +2,8 @@
 
 import os
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from secrets import token_hex
@@ -9,6 +11,8 @@ from secrets import token_hex
 from PIL import Image
 
 from seewhy.errors import DataError
+
+_BINARY = getattr(os, "O_BINARY", 0)
 
 
 def png_bytes(image: Image.Image) -> bytes:
@@ -50,15 +54,35 @@ def write_bytes(path: str | os.PathLike[str], data: bytes, *, force: bool = Fals
         DataError: the file exists and `force` is off, the folder is missing, it cannot be written, or the disk is full.
             The old file, if there was one, is then untouched, and nothing else is left behind.
     """
+    with written_whole(path, force=force) as begun, os.fdopen(os.open(begun, os.O_WRONLY | _BINARY), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return Path(path)
+
+
+@contextmanager
+def written_whole(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
+    """Yield the path of a new, empty file in the same folder, which takes the place of `path` once the block has ended; see `write_bytes`.
+
+    Where the block fails, or is interrupted, the new file is removed and the old one is untouched.
+
+    Args:
+        path: where; its folder must be there.
+        force: replace a file that exists.
+
+    Raises:
+        DataError: as `write_bytes`; also where the block itself cannot write.
+    """
     target = Path(path)
     try:
         real = target.resolve()
         _check(target, real, force=force)
-        _replace(real, data)
+        with _moved(real) as begun:
+            yield begun
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise DataError(f"cannot write {str(target)!r}: {reason}") from error
-    return target
 
 
 def _check(target: Path, real: Path, *, force: bool) -> None:
@@ -71,15 +95,14 @@ def _check(target: Path, real: Path, *, force: bool) -> None:
         raise DataError(f"cannot write {str(target)!r}: there is no folder {str(target.parent)!r}; make it first")
 
 
-def _replace(real: Path, data: bytes) -> None:
-    """Write beside `real`, then move over it; on any failure remove what was begun."""
+@contextmanager
+def _moved(real: Path) -> Iterator[Path]:
+    """Make a file beside `real` and move it over that at the end; on any failure remove what was begun."""
     begun = real.with_name(f".seewhy-{token_hex(8)}.part")
-    descriptor = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    descriptor = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+    os.close(descriptor)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield begun
         begun.replace(real)
     except BaseException:  # an interrupt too must leave nothing behind
         begun.unlink(missing_ok=True)
