@@ -96,5 +96,6 @@ def _picture(path: str, model: Model) -> Array:
 def input_shape(model: Model) -> tuple[int, ...]:
     """Return the shape (c, *spatial) of a model's input; raise `ModelError` where it is not stated."""
     size, mean, _ = model.needs_preprocessing()
-    frames = () if model.frames is None else (model.frames,)
-    return (1 if model.channels == "grey" else max(3, len(mean)), *frames, *size)
+    first = model.frames or model.depth
+    grey = model.for_volumes or model.channels == "grey"
+    return (1 if grey else max(3, len(mean)), *(() if first is None else (first,)), *size)

@@ -20,6 +20,7 @@ from seewhy.core.packing import packed, unpacked
 from seewhy.core.registry import make
 from seewhy.core.rules import Coverage
 from seewhy.core.sample import Sample
+from seewhy.core.volume import SHOWN
 from seewhy.errors import DataError
 from seewhy.ops.filters import resize
 
@@ -118,7 +119,7 @@ class Explanation:
         return resize(self.heatmap, size)
 
     def in_source(self, index: int = 0, size: tuple[int, int] | None = None) -> Float[Tensor, "*source"]:
-        """Return the map of one image on the pixels of its source picture, or clip (t, h, w); NaN where the network saw nothing.
+        """Return the map of one image on the pixels of its source picture, clip (t, h, w) or volume (d, h, w); NaN where the network saw nothing.
 
         Args:
             index: which image of the block.
@@ -127,10 +128,12 @@ class Explanation:
         return self.samples[index].to_source(self.heatmap[index], size)
 
     def strongest_frame(self, index: int = 0) -> int | None:
-        """Return which frame of a clip holds the largest sum of magnitudes of the map; None where the map is of a picture."""
+        """Return which frame of a clip, or slice of a volume as it is shown, holds the largest sum of magnitudes of the map; None for a picture."""
         heatmap = self.heatmap[index]
         if heatmap.dim() < 3:
             return None
+        if self.samples[index].placement is not None:
+            return int(self._shown(index).abs().nansum(dim=(1, 2)).argmax())
         frames = self.at(tuple(self.samples[index].inputs.shape[1:]))[index]
         return int(frames.abs().flatten(1).sum(dim=1).argmax())
 
@@ -155,8 +158,14 @@ class Explanation:
         size = (max(1, round(picture.height * shrink)), max(1, round(picture.width * shrink)))
         if shrink < 1:
             picture = picture.resize(size[::-1], Image.Resampling.LANCZOS)
-        drawn, frame = self.in_source(index, size), self.strongest_frame(index)
+        volume = self.samples[index].placement is not None
+        drawn, frame = self._shown(index) if volume else self.in_source(index, size), self.strongest_frame(index)
         return picture, (drawn if frame is None else drawn[frame]).float().cpu().numpy()
+
+    def _shown(self, index: int) -> Float[Tensor, "d h w"]:
+        """Return the map of one volume in the orientation in which scans are shown."""
+        volume, drawn = self.samples[index].volume, self.in_source(index)
+        return drawn if volume is None else torch.from_numpy(volume.turn(SHOWN).apply(drawn.cpu().numpy()).copy())
 
     def _labels(self, index: int) -> dict[str, Any]:
         return {

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from torch import Tensor
 
 from seewhy.core.clip import Clip
 from seewhy.core.sample import Geometry, Sample
+from seewhy.core.volume import Placement, Turn, Volume, Window
 from seewhy.errors import DataError
 
-FORMAT = 3
+FORMAT = 4
 """Version of the file that is written."""
 
 
@@ -65,14 +67,42 @@ def _about(sample: Sample) -> dict[str, Any]:
     return {
         "geometry": None if geometry is None else [list(geometry.source), list(geometry.window), list(geometry.size)],
         "clip": None if clip is None else {"seconds": clip.seconds, "numbers": clip.numbers, "rate": clip.rate},
+        "volume": None if sample.volume is None else _about_volume(sample.volume),
+        "placement": None if sample.placement is None else asdict(sample.placement),
+        "notes": list(sample.notes),
     }
+
+
+def _about_volume(volume: Volume) -> dict[str, Any]:
+    return {
+        "affine": volume.affine.tolist(),
+        "window": None if volume.window is None else asdict(volume.window),
+    } | {name: getattr(volume, name) for name in _SAID}
+
+
+_SAID = ("unit", "kind", "name", "oriented", "measured", "inverted")
+
+
+def _volume(values: np.ndarray, about: Mapping[str, Any]) -> Volume:
+    window = None if about["window"] is None else Window(**about["window"])
+    return Volume(values, np.array(about["affine"]), window=window, **{name: about[name] for name in _SAID})
+
+
+def _placement(about: Mapping[str, Any]) -> Placement:
+    (first, second, third), turn = (tuple(edges) for edges in about["window"]), about["turn"]
+    return Placement(
+        tuple(about["source"]),
+        Turn(tuple(turn["axes"]), tuple(turn["flips"])),
+        (first, second, third),
+        tuple(about["size"]),
+    )
 
 
 def _pixels(sample: Sample) -> dict[str, np.ndarray]:
     """Return the pixels of a source."""
-    if sample.picture is not None:
-        return {"picture": np.asarray(sample.picture)}
-    return {} if sample.clip is None else {"frames": sample.clip.frames}
+    found = {} if sample.picture is None else {"picture": np.asarray(sample.picture)}
+    found |= {} if sample.clip is None else {"frames": sample.clip.frames}
+    return found | ({} if sample.volume is None else {"voxels": np.ascontiguousarray(sample.volume.values)})
 
 
 def _sample(arrays: Any, about: dict[str, Any], index: int) -> Sample:
@@ -87,4 +117,7 @@ def _sample(arrays: Any, about: dict[str, Any], index: int) -> Sample:
         clip=None
         if clip is None
         else Clip(arrays[f"frames{index}"], tuple(clip["seconds"]), tuple(clip["numbers"]), clip["rate"]),
+        volume=None if source["volume"] is None else _volume(arrays[f"voxels{index}"], source["volume"]),
+        placement=None if source["placement"] is None else _placement(source["placement"]),
+        notes=tuple(source["notes"]),
     )

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from seewhy.core.clip import Clip
+from seewhy.core.volume import Placement, Volume
 from seewhy.ops.filters import resize
 
 
@@ -50,7 +51,7 @@ class Geometry:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A source, the network's input made from it, and the geometry between them. The source is a picture, or a clip.
+    """A source, the network's input made from it, and the geometry between them. The source is a picture, a clip or a volume.
 
     Attributes:
         inputs: the network's input (c, *spatial), normalized.
@@ -58,6 +59,9 @@ class Sample:
         geometry: how the input, or each frame of it, lies in the source; None for a ready input.
         name: file name or other label, for people.
         clip: the source frames, one for each frame of the input.
+        volume: the source scan; of a picture that is a slice of a scan, that slice, with its millimetres.
+        placement: how the input lies in the volume; None where the network sees a picture.
+        notes: what a reader of its explanations must know of the source.
     """
 
     inputs: Float[Tensor, "c *spatial"]
@@ -65,16 +69,23 @@ class Sample:
     geometry: Geometry | None = None
     name: str = ""
     clip: Clip | None = None
+    volume: Volume | None = None
+    placement: Placement | None = None
+    notes: tuple[str, ...] = ()
 
     def to_source(
         self, heatmap: Float[Tensor, "*cells"], size: tuple[int, int] | None = None
     ) -> Float[Tensor, "*source"]:
-        """Return a map of the input (at any resolution) on the source: (h, w) of a picture, (t, h, w) of a clip's frames.
+        """Return a map of the input (at any resolution) on the source: (h, w) of a picture, (t, h, w) of a clip's frames, (d, h, w) of a
+        volume's own voxels.
 
         Args:
             heatmap: map over the input, at any resolution.
             size: resolution (h, w) at which to draw the whole picture, or each frame; its own size if None, or that of a ready input.
+                Not used for a volume.
         """
+        if self.placement is not None:
+            return self.placement.to_source(heatmap)
         spatial = tuple(self.inputs.shape[1:])
         if self.geometry is None:
             return resize(heatmap[None], (*spatial[:-2], *(size or spatial[-2:])))[0]
@@ -84,9 +95,11 @@ class Sample:
         return torch.stack([self.geometry.to_source(frame, size) for frame in frames])
 
     def view(self, frame: int = 0) -> Image.Image:
-        """Return the source picture, or one frame of the clip; a grey view of a ready input."""
+        """Return the source picture, one frame of the clip, or one slice of the volume as it is shown; a grey view of a ready input."""
         if self.picture is not None:
             return self.picture
+        if self.volume is not None:
+            return self.volume.turned().picture(frame)
         if self.clip is not None:
             return self.clip.picture(frame)
         values = self.inputs.detach().float().mean(dim=0)

@@ -8,13 +8,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seewhy.core.target import Probability
+from seewhy.core.volume import SHOWN, checked_directions
 from seewhy.engine.black_box import BlackBox
 from seewhy.errors import ConfigError, ModelError
 
 Fit = Literal["crop", "pad", "squash"]
-Layout = Literal["bchw", "bhwc", "bcthw", "btchw", "bthwc"]
+Layout = Literal["bchw", "bhwc", "bcthw", "btchw", "bthwc", "bcdhw", "bdhwc"]
 Channels = Literal["rgb", "bgr", "grey"]
 Interpolation = Literal["bicubic", "bilinear", "lanczos", "nearest"]
+ScanWindow = tuple[float, float] | Literal["percentiles", "standard"]
 Picker = str | int | Callable[[Any], Tensor]
 if TYPE_CHECKING:
     Given = nn.Module  # what a reader of the field finds: a function is wrapped at once
@@ -33,9 +35,20 @@ class Model:
         mean, std: per channel, for pixel values from 0 to 1: the network sees (pixel - mean) / std. A network that takes
             0 to 255 has mean 0 and std 1/255; one that takes -1 to 1 has mean 0.5 and std 0.5.
         labels: class names, by index.
-        layout: order of the axes of the input: "bchw" (default) or "bhwc" for pictures, "bcthw", "btchw" or "bthwc" for clips.
+        layout: order of the axes of the input: "bchw" (default) or "bhwc" for pictures, "bcthw", "btchw" or "bthwc" for clips,
+            "bcdhw" or "bdhwc" for volumes.
         frames: how many frames of a clip the network takes; stating it makes it a network for clips.
         stride: how many frames of a video lie from one frame of the clip to the next; None spreads the frames over the whole video.
+        depth: how many voxels the network takes along the first axis of a volume; stating it makes it a network for volumes, which
+            takes one channel.
+        orientation: of a network for volumes, to which side of the patient each axis (d, h, w) of its input increases: "SPL" (default)
+            for slices from the feet up, rows to the back, columns to the patient's left, as axial slices are shown; "RAS" for networks
+            that were trained on NIfTI files in that orientation.
+        spacing: of a network for volumes, millimetres from voxel to voxel along (d, h, w): so much of the scan's centre is taken as the
+            input holds. None stretches the whole scan onto the input.
+        window: how values of a scan become values from 0 to 1, to which mean and std then apply: (center, width) in the scan's unit,
+            such as (40, 400) for soft tissue in HU; "percentiles" for the range from its 0.5th to its 99.5th percentile; "standard" for
+            (value - mean of the scan) / its deviation; None for the values as they are.
         channels: "rgb" (default), "bgr", or "grey" for one channel.
         fit: how a picture is fitted: "crop" (resize, cut the centre out), "pad" (letterbox, whole picture) or "squash".
         crop: share of the resized shorter side that the centre crop keeps: 224 of 256 is 0.875. Also after "squash".
@@ -64,6 +77,10 @@ class Model:
     layout: Layout = "bchw"
     frames: int | None = None
     stride: int | None = None
+    depth: int | None = None
+    orientation: str = SHOWN
+    spacing: tuple[float, float, float] | None = None
+    window: ScanWindow | None = None
     channels: Channels = "rgb"
     fit: Fit = "crop"
     crop: float = 1.0
@@ -91,6 +108,7 @@ class Model:
         if not 0 < self.crop <= 1:
             raise ConfigError(f"crop is a share between 0 and 1, got {self.crop}")
         _check_frames(self)
+        _check_depth(self)
         if self.fit not in ("crop", "pad", "squash"):
             raise ConfigError(f"fit is 'crop', 'pad' or 'squash', got {self.fit!r}")
         for name, kinds in (
@@ -108,6 +126,11 @@ class Model:
     def for_clips(self) -> bool:
         """Whether the network takes clips."""
         return self.frames is not None
+
+    @property
+    def for_volumes(self) -> bool:
+        """Whether the network takes volumes."""
+        return self.depth is not None
 
     @property
     def title(self) -> str:
@@ -163,6 +186,34 @@ def _check_frames(model: Model) -> None:
         )
 
 
+def _check_depth(model: Model) -> None:
+    """Raise `ConfigError` where what is stated of volumes does not hold together."""
+    if not model.for_volumes:
+        if "d" in model.layout or model.spacing is not None:
+            raise ConfigError(
+                "layout 'bcdhw' and spacing are those of networks for volumes; say how deep the input is: seewhy.Model(..., depth=32)"
+            )
+    elif isinstance(model.depth, bool) or not isinstance(model.depth, int) or model.depth < 1:
+        raise ConfigError(f"depth is a whole number of at least 1, or None; got {model.depth!r}")
+    elif model.for_clips or model.layout not in ("bchw", "bcdhw", "bdhwc"):
+        raise ConfigError(
+            f"a network for volumes has the layout 'bcdhw' or 'bdhwc' and no frames; got {model.layout!r}, frames {model.frames}"
+        )
+    checked_directions(model.orientation)
+    if model.spacing is not None and (len(model.spacing) != 3 or min(model.spacing) <= 0):
+        raise ConfigError(f"spacing is three numbers of millimetres above 0, got {model.spacing}")
+    _check_window(model.window)
+
+
+def _check_window(window: ScanWindow | None) -> None:
+    if window is None or window in ("percentiles", "standard"):
+        return
+    if isinstance(window, str) or len(window) != 2 or not window[1] > 0:
+        raise ConfigError(
+            f"window is (center, width) with a width above 0, 'percentiles', 'standard' or None; got {window!r}"
+        )
+
+
 def per_channel(value: float | Sequence[float]) -> tuple[float, ...]:
     """Return one number or several as a tuple."""
     return (float(value),) if isinstance(value, (int, float)) else tuple(float(v) for v in value)
@@ -205,4 +256,4 @@ def laid_out(inputs: Float[Tensor, "b c *spatial"], layout: Layout) -> Tensor:
     """Return inputs in the order of axes that the network takes."""
     if layout == "btchw":
         return inputs.transpose(1, 2)
-    return inputs if layout in ("bchw", "bcthw") else inputs.movedim(1, -1)
+    return inputs if layout in ("bchw", "bcthw", "bcdhw") else inputs.movedim(1, -1)

@@ -83,6 +83,8 @@ def prepare(picture: Image.Image, name: str, model: Model, fit: Fit | None = Non
         raise ModelError(
             f"{model.title} takes clips of {model.frames} frames, and {name} is a picture; give a video, or a folder of frames"
         )
+    if model.for_volumes:
+        raise ModelError(f"{model.title} takes volumes {model.depth} voxels deep, and {name} is a picture; give a scan")
     geometry = window_of(picture, size, model, fit)
     return Sample(normalize(resample(picture, geometry, model), mean, std), picture, geometry, name)
 
@@ -104,7 +106,8 @@ def prepare_clip(clip: Clip, name: str, model: Model, fit: Fit | None = None) ->
         raise DataError(f"{name}: {model.title} takes clips of {model.frames} frames, got {len(clip)}")
     geometry = window_of(clip.picture(0), size, model, fit)
     frames = [resample(clip.picture(number), geometry, model) for number in range(len(clip))]
-    return Sample(normalize(torch.stack(frames), mean, std).transpose(0, 1), None, geometry, name, clip)
+    inputs = normalize(torch.stack(frames), mean, std).transpose(0, 1)
+    return Sample(inputs, None, geometry, name, clip, notes=clip.notes)
 
 
 def _stated(model: Model) -> tuple[tuple[int, int], tuple[float, ...], tuple[float, ...]]:
