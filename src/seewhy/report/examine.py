@@ -105,7 +105,7 @@ def examine(asked: Asked, command: str = "") -> PhotoReport:
     report = _report(asked, (asked.explanation, *others), top, tested, command)
     if asked.layer:
         report = _with_channels(report, asked, asked.layer)
-    return replace(report, cost=_costs(asked, tested))
+    return replace(report, cost=costs(asked, tested))
 
 
 def _single_layer(method: Method) -> str | None:
@@ -113,22 +113,28 @@ def _single_layer(method: Method) -> str | None:
     return layer if isinstance(layer, str) and method.resolution == "layer" else None
 
 
-def _others(asked: Asked) -> tuple[tuple[tuple[str, float], ...], list[Explanation]]:
-    """Return the likeliest classes with their probabilities, and maps of those that are not the main question."""
+def likeliest(asked: Asked) -> tuple[tuple[str, float, int], ...]:
+    """Return the likeliest classes: names, probabilities, indices; empty where the answer is no class."""
     output = asked.block.shared.reading.output.detach()
     if output.dim() != 2 or output.shape[1] < 2:
-        return (), []
+        return ()
     labels = asked.session.model.labels
     probabilities = output[0].float().softmax(dim=0)
     top = probabilities.topk(min(asked.wanted.classes, len(probabilities)))
-    names = tuple(
-        (labels[int(i)] if labels else f"class {int(i)}", float(p))
+    return tuple(
+        (labels[int(i)] if labels else f"class {int(i)}", float(p), int(i))
         for p, i in zip(top.values, top.indices, strict=True)
     )
+
+
+def _others(asked: Asked) -> tuple[tuple[tuple[str, float], ...], list[Explanation]]:
+    """Return the likeliest classes with their probabilities, and maps of those that are not the main question."""
+    top = likeliest(asked)
+    names = tuple((name, share) for name, share, _ in top)
     main = asked.question.bound.classes
-    if main is None or asked.method.cost() not in (Cost(1, 0), Cost(1, 1)):
+    if not top or main is None or asked.method.cost() not in (Cost(1, 0), Cost(1, 1)):
         return names, []
-    ranks = [rank for rank, index in enumerate(top.indices.tolist()) if index != main[0]]
+    ranks = [rank for rank, (_, _, index) in enumerate(top) if index != main[0]]
     questions = [Question(asked.block, Rank(rank)) for rank in ranks]
     return names, [asked.session.attribute(question, asked.method, [asked.sample]) for question in questions]
 
@@ -151,7 +157,7 @@ def _report(
         size=main.picture().size,
         model=asked.session.model.title,
         method=method.title,
-        layer=", ".join(_layers(method)),
+        layer=", ".join(layers_of(method)),
         source=str(method.source),
         answers=tuple(answers[n] for n in order),
         chosen=order.index(0),
@@ -162,9 +168,9 @@ def _report(
         limit=max(made.scale_end() for made in maps),
         normalization=main.scale_words + (" over all maps of this photo" if len(maps) > 1 else " of this map"),
         hide_test=_hide_test(asked.session.model, main, tested, size),
-        figures=_figures(main),
+        figures=estimate_figures(main),
         covered=str(main.coverage or ""),
-        cautions=_cautions(asked, main, answers[0], tested),
+        cautions=cautions(asked, main, answers[0].probability, tested),
         command=command,
         provenance=main.provenance | {"method": method.key, "settings": method.settings(), "area": SHARE},
     )
@@ -176,14 +182,15 @@ def _answer(asked: Asked, made: Explanation, size: tuple[int, int]) -> Answer:
     return Answer(
         name=made.targets[0],
         score=float(made.score[0]),
-        probability=_probability(asked, made),
+        probability=probability_of(asked, made),
         heatmap=made.in_source(0, size).float().numpy(),
         concentration=None if np.isnan(held) else held,
         where=place(torch.from_numpy(_on_source(made, evidence_area(made)[0], size))),
     )
 
 
-def _layers(method: Method) -> tuple[str, ...]:
+def layers_of(method: Method) -> tuple[str, ...]:
+    """Return the layers that a method looks at."""
     layer = getattr(method, "layer", ())
     return (layer,) if isinstance(layer, str) else tuple(layer)
 
@@ -198,7 +205,7 @@ def shrunk(picture: Image.Image, longest: int = DRAWN) -> Image.Image:
     )
 
 
-def _probability(asked: Asked, made: Explanation) -> float | None:
+def probability_of(asked: Asked, made: Explanation) -> float | None:
     """Return the probability of the class that a map is about; None for targets that are no class."""
     if made.classes is None:
         return None
@@ -240,7 +247,7 @@ def viewed(inputs: Float[Tensor, "c h w"], model: Model) -> Image.Image | None:
     return Image.fromarray((pixels.expand(3, -1, -1) * 255).round().byte().movedim(0, 2).numpy())
 
 
-def _figures(main: Explanation) -> dict[str, float]:
+def estimate_figures(main: Explanation) -> dict[str, float]:
     """Return what the method says about its own estimate; a standard error as the share of the map's largest magnitude."""
     found = {name: values[0] for name, values in main.figures.items()}
     if main.error is not None:
@@ -252,22 +259,20 @@ def _figures(main: Explanation) -> dict[str, float]:
     return found
 
 
-def _costs(asked: Asked, tested: HideTestResult | None) -> tuple[str, ...]:
+def costs(asked: Asked, tested: HideTestResult | None) -> tuple[str, ...]:
     """Say what the map needed, what the test took, and what was spent in all, counted as it ran."""
     test = (f"hide test: {tested.cost}",) if tested is not None else ()
     whole = f"in all, with other classes and channels: {asked.session.cost - asked.begun}"
     return (f"map: {asked.explanation.cost}", *test, whole)
 
 
-def _cautions(asked: Asked, main: Explanation, answer: Answer, tested: HideTestResult | None) -> tuple[str, ...]:
-    """Return what a reader must know, the most serious first."""
+def cautions(asked: Asked, main: Explanation, sureness: float | None, tested: HideTestResult | None) -> tuple[str, ...]:
+    """Return what a reader must know, the most serious first; `sureness` is the probability of what is explained, where it has one."""
     lines = list(main.notes[0])
     if tested is not None and tested.outcome == "fails":
         lines.append("The hide test fails: do not read this map as the reason for the answer.")
-    if answer.probability is not None and answer.probability < UNSURE:
-        lines.append(
-            f"The network itself is unsure: it gives {answer.name} a probability of {written(answer.probability)}."
-        )
+    if sureness is not None and sureness < UNSURE:
+        lines.append(f"The network itself is unsure: it gives {main.targets[0]} a probability of {written(sureness)}.")
     lines.append(f"{main.method.title}: {main.method.caution}.")
     return tuple(lines)
 
