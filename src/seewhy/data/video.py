@@ -132,7 +132,7 @@ class VideoFile(Moving):
             frames=len(walk.times),
             stated=walk.stated,
             rate=len(gaps) / passed if passed else walk.rate,
-            seconds=passed + usual,
+            seconds=passed + (walk.lasting or usual),
             variable=bool(len(gaps)) and float(np.abs(gaps - usual).max()) > 0.1 * usual,
             codec=walk.codec,
             rotation=self._rotation(),
@@ -281,7 +281,16 @@ class VideoFile(Moving):
 
 @dataclass(frozen=True)
 class _Walk:
-    """What the packets of a file tell: when frames are shown, how many the header promises, where the end is missing."""
+    """What the packets of a file tell, and its header.
+
+    Attributes:
+        times: when frames are shown, in seconds from the first one.
+        stated: frames that the header promises; 0 where it does not say.
+        rate: frames per second that the header states.
+        codec, pixel: as in `VideoFacts`.
+        cut: what is said where the end seems to be missing.
+        lasting: seconds for which the last frame is shown; 0 where it does not say.
+    """
 
     times: tuple[float, ...]
     stated: int
@@ -289,6 +298,7 @@ class _Walk:
     codec: str
     pixel: float
     cut: str
+    lasting: float
 
 
 def _walked(container: Any, stream: Any, packets: Iterator[Any], path: Path) -> _Walk:
@@ -296,6 +306,7 @@ def _walked(container: Any, stream: Any, packets: Iterator[Any], path: Path) -> 
     by_order, codec = _by_order(container), stream.codec_context.name
     ticks: list[int | None] = []
     blank: list[int] = []
+    lasting = 0
     for packet in packets:
         if packet is None or not packet.size or packet.is_discard or _hidden(packet, codec):
             continue
@@ -303,6 +314,7 @@ def _walked(container: Any, stream: Any, packets: Iterator[Any], path: Path) -> 
             blank.append(len(ticks))
         else:
             ticks.append(packet.dts if by_order or packet.pts is None else packet.pts)
+            lasting = packet.duration or 0
     if not ticks:
         raise DataError(f"{path}: there are no frames in it; it is empty or cut short")
     rate = _rate(stream)
@@ -314,7 +326,15 @@ def _walked(container: Any, stream: Any, packets: Iterator[Any], path: Path) -> 
     times = tuple(float((tick - known[0]) * stream.time_base) for tick in known)
     pixel = stream.codec_context.sample_aspect_ratio
     stated = max(0, stream.frames - len(blank))
-    return _Walk(times, stated, rate, codec, float(pixel) if pixel else 1.0, _cut(container, stream, times[-1], rate))
+    return _Walk(
+        times=times,
+        stated=stated,
+        rate=rate,
+        codec=codec,
+        pixel=float(pixel) if pixel else 1.0,
+        cut=_cut(container, stream, times[-1], rate),
+        lasting=float(lasting * stream.time_base),
+    )
 
 
 def _hidden(packet: Any, codec: str) -> bool:

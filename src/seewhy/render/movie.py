@@ -61,13 +61,13 @@ def write_movie(
     if not 0 <= quality <= 51:
         raise ConfigError(f"quality is from 0 (without loss) to 51, got {quality}")
     av: Any = optional("av", "video")
-    settings = _Settings(_encoder(av), quality, longest, rate)
+    settings = _Settings(_encoder(av), quality, longest, frame_ticks(rate))
     with (
         written_whole(path, force=force) as begun,
         av.open(str(begun), "w", format="mp4", options={"movflags": "+faststart"}) as container,
     ):
         writer = _Writer(container, settings)
-        for pixels, tick in _timed(frames, _ticks(rate, seconds), str(path)):
+        for pixels, tick in timed(frames, rate, seconds, str(path)):
             writer.add(pixels, tick)
         writer.finish()
     return Path(path)
@@ -86,25 +86,23 @@ def _encoder(av: Any) -> str:
     )
 
 
-def _ticks(rate: float, seconds: Iterable[float] | None) -> Iterator[int]:
-    """Yield when each frame is shown, in units of time from the first one."""
-    if seconds is None:
-        if not 0 < rate <= 1000:
-            raise ConfigError(f"a rate is up to 1000 frames per second, got {rate:g}")
-        number = 0
-        while True:
-            yield round(number * TICKS / rate)
-            number += 1
-    first: float | None = None
-    for time in seconds:
-        first = time if first is None else first
-        yield round((time - first) * TICKS)
+def frame_ticks(rate: float) -> int:
+    """Return how long a frame is shown, in units of time; raise `ConfigError` for a rate out of range."""
+    if not 0 < rate <= 1000:
+        raise ConfigError(f"a rate is more than 0 and at most 1000 frames per second, got {rate:g}")
+    return round(TICKS / rate)
 
 
-def _timed(
-    frames: Iterable[Pixels], ticks: Iterator[int], name: str
+def timed(
+    frames: Iterable[Pixels], rate: float, seconds: Iterable[float] | None, name: str
 ) -> Iterator[tuple[UInt8[np.ndarray, "h w 3"], int]]:
-    """Yield frames with their times; raise `DataError` where they do not fit each other."""
+    """Yield frames as arrays, and when each is shown, in units of time from the first one; arguments as in `write_movie`.
+
+    Raises:
+        DataError: no frames, frames of different sizes, or times that do not grow.
+        ConfigError: a rate out of range.
+    """
+    ticks = _ticks(rate, seconds)
     size: tuple[int, ...] | None = None
     last = -1
     for number, frame in enumerate(frames):
@@ -128,6 +126,19 @@ def _timed(
         raise DataError(f"{name}: there are no frames to write")
 
 
+def _ticks(rate: float, seconds: Iterable[float] | None) -> Iterator[int]:
+    """Yield when each frame is shown, in units of time from the first one."""
+    if seconds is None:
+        number = 0
+        while True:
+            yield round(number * TICKS / rate)
+            number += 1
+    first: float | None = None
+    for time in seconds:
+        first = time if first is None else first
+        yield round((time - first) * TICKS)
+
+
 def _checked(frame: Pixels, number: int, name: str) -> UInt8[np.ndarray, "h w 3"]:
     pixels = np.asarray(frame.convert("RGB")) if isinstance(frame, Image.Image) else frame
     if (
@@ -149,7 +160,7 @@ class _Settings:
     encoder: str
     quality: int
     longest: int
-    rate: float
+    usual: int  # units of time for which a frame is shown of which nothing else is known
 
 
 class _Writer:
@@ -161,7 +172,7 @@ class _Writer:
         self._reformatter = self._av.video.reformatter.VideoReformatter()
         self._stream: Any = None
         self._begun: int | None = None
-        self._usual = round(TICKS / settings.rate)
+        self._usual = settings.usual
         self._lasting: dict[int, int] = {}  # of the frames that the encoder still holds, by when they begin
 
     def add(self, pixels: UInt8[np.ndarray, "h w 3"], tick: int) -> None:
@@ -192,7 +203,7 @@ class _Writer:
     def _opened(self, height: int, width: int) -> Any:
         asked = self._settings
         scale = min(1.0, asked.longest / max(height, width))
-        stream = self._container.add_stream(asked.encoder, rate=Fraction(asked.rate).limit_denominator(1001))
+        stream = self._container.add_stream(asked.encoder, rate=25)
         stream.width, stream.height = (max(2, 2 * round(side * scale / 2)) for side in (width, height))
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
