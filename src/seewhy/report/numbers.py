@@ -39,7 +39,7 @@ def numbers(report: PhotoReport) -> dict[str, Any]:
             "top": [{"name": name, "probability": share} for name, share in report.top],
             "concentration": report.explained.concentration,
             "where": report.explained.where,
-            "hide_test": _test(report.hide_test) if report.hide_test else None,
+            "hide_test": hide_test(report.hide_test) if report.hide_test else None,
             "channels": [
                 {"index": channel.index, "contribution": channel.contribution, "share": channel.share}
                 for channel in report.channels
@@ -77,7 +77,8 @@ def _summary(heatmap: Float[np.ndarray, "h w"]) -> dict[str, Any]:
     }
 
 
-def _test(test: HideTest) -> dict[str, Any]:
+def hide_test(test: HideTest) -> dict[str, Any]:
+    """Return the numbers of a hide test."""
     return {
         "before": test.before,
         "hidden": test.hidden,

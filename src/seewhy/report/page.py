@@ -53,7 +53,7 @@ def _content(report: PhotoReport, detail: Detail) -> dict[str, Any]:
         "rows": _rows(report),
         "gradient": gradient(signed=report.signed, limit=report.limit),
         "normalization": report.normalization,
-        "test": _test(report.hide_test, detail) if report.hide_test else None,
+        "test": hide_rows(report.hide_test, detail) if report.hide_test else None,
         "channels": [_channel(report, channel, detail) for channel in report.channels],
         "provenance": facts(numbers(report)["provenance"]),
         "value": answer_value(report.answers[report.chosen], report.score_unit),
@@ -110,8 +110,8 @@ def _near(answer: Answer, share: float) -> bool:
     return answer.probability is not None and abs(answer.probability - share) < 1e-4
 
 
-def _test(test: HideTest, detail: Detail) -> dict[str, Any]:
-    """Return the rows of dots of the hide test on one axis."""
+def hide_rows(test: HideTest, detail: Detail) -> dict[str, Any]:
+    """Return the rows of dots of a hide test on one axis, for a template."""
     shown = axis([test.before, test.hidden, *test.controls], from_zero=test.unit == "probability")
     rows = [
         ("as it is", [test.before], quantity(test.before, test.unit), "before"),

@@ -40,8 +40,8 @@ class HideTest:
         unit: "probability", or the unit of the target.
         outcome: "passes", "unclear" or "fails".
         sentence: the outcome in plain words, with the figures.
-        area: the hidden area on the source picture, at drawing resolution.
-        hidden_picture: what the network saw with the area hidden, without its normalization.
+        area: the hidden area on the source picture, at drawing resolution; of a clip (t, h, w).
+        hidden_picture: what the network saw with the area hidden, without its normalization; of a clip, one frame.
     """
 
     before: float
@@ -51,7 +51,7 @@ class HideTest:
     unit: str
     outcome: Literal["passes", "unclear", "fails"]
     sentence: str
-    area: Bool[np.ndarray, "h w"]
+    area: Bool[np.ndarray, "*spatial"]
     hidden_picture: Image.Image | None = None
 
 

@@ -26,6 +26,7 @@ def sheet(
     command: str = "",
     provenance: Mapping[str, Any] | None = None,
     base: str = "",
+    style: str = "",
 ) -> str:
     """Return a page as one HTML file that opens from disk and asks nothing of any network.
 
@@ -39,6 +40,7 @@ def sheet(
         command: makes the page again.
         provenance: what made it, nested; shown as lines.
         base: a template that this one extends, whose style and script it takes over before its own.
+        style: a page whose style, without its script, comes before this one's own.
     """
     return rendered(
         template,
@@ -50,7 +52,7 @@ def sheet(
             "command": command,
             "provenance": facts(provenance or {}),
             "data": embedded(numbers),
-            **looks(template, base),
+            **looks(template, base, style),
             **content,
         },
     )
@@ -61,13 +63,13 @@ def rendered(template: str, content: Mapping[str, Any]) -> str:
     return _environment().get_template(f"{template}.html.jinja").render(content)
 
 
-def looks(template: str, base: str = "") -> dict[str, Any]:
-    """Return style and script of a page, and what its security policy says of the script."""
+def looks(template: str, base: str = "", style: str = "") -> dict[str, Any]:
+    """Return style and script of a page, and what its security policy says of the script; see `sheet`."""
     names = [name for name in (base, template) if name]
     script = "\n".join(filter(None, (_source(f"{name}.js") for name in names)))
-    style = "\n".join([_source("house.css"), *(_source(f"{name}.css") for name in names)])
+    styles = "\n".join(_source(f"{name}.css") for name in ("house", style, *names) if name)
     return {
-        "style": Markup(style),  # noqa: S704 - files of this package
+        "style": Markup(styles),  # noqa: S704 - files of this package
         "script": Markup(script),  # noqa: S704 - a file of this package
         "script_source": Markup(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"),  # noqa: S704 - a hash
     }

@@ -1,0 +1,80 @@
+"""How an explanation of a clip is drawn: importance of its frames, and one scale for all of them."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool, Float
+from PIL import Image
+from torch import Tensor
+
+from seewhy.core.sample import Sample
+from seewhy.errors import ShapeError
+from seewhy.ops.filters import resize
+from seewhy.render.reel import Reel
+
+if TYPE_CHECKING:
+    from seewhy.core.explanation import Explanation
+
+DRAWN = 400
+"""Longer side, in pixels, at which frames are drawn."""
+
+
+def frame_importance(heatmap: Float[Tensor, "t h w"], frames: int) -> Float[Tensor, " frames"]:
+    """Return the sum of a map in each frame, signed, in units of the map.
+
+    Where the map has fewer steps in time than the clip has frames, the sums of its steps are interpolated and divided by the frames in a step, so
+    that they still add up to the map's sum (nearly: the ends are held).
+    """
+    sums = heatmap.double().flatten(1).sum(dim=1)
+    return resize(sums[None], (frames,))[0] * (len(sums) / frames)
+
+
+def reel(
+    explanation: "Explanation", index: int = 0, *, longest: int = DRAWN, area: Bool[Tensor, "t h w"] | None = None
+) -> Reel:
+    """Return what is drawn of one clip of a block.
+
+    Args:
+        explanation: of clips.
+        index: which of them.
+        longest: longer side of a frame as it is drawn, in pixels; smaller frames keep their size.
+        area: places of the input (t, h, w) that get a line around them.
+
+    Raises:
+        ShapeError: it explains a picture or a volume.
+    """
+    sample, heatmap = explanation.samples[index], explanation.heatmap[index]
+    if heatmap.dim() != 3 or sample.placement is not None:
+        raise ShapeError(
+            "a moving picture is made of the explanation of a clip; this one explains a picture or a volume"
+        )
+    count = sample.inputs.shape[1]
+    frames = _frames(sample, count, longest)
+    size = frames.shape[1:3]
+    clip = sample.clip
+    return Reel(
+        frames=frames,
+        maps=explanation.in_source(index, size).float().cpu().numpy(),
+        seconds=None if clip is None else clip.seconds,
+        numbers=range(count) if clip is None else clip.numbers,
+        importance=frame_importance(heatmap, count).numpy(),
+        signed=explanation.method.signed,
+        limit=explanation.scale_end(index),
+        title=f"{explanation.targets[index]} · {explanation.method.title}",
+        unit=explanation.map_unit,
+        normalization=f"{explanation.scale_words} of the whole clip",
+        areas=None if area is None else drawn_area(sample, area, size),
+    )
+
+
+def drawn_area(sample: Sample, area: Bool[Tensor, "t h w"], size: tuple[int, int]) -> Bool[np.ndarray, "t h w"]:
+    """Return places of the input on the source frames at the size (h, w) at which these are drawn."""
+    return (sample.to_source(area.float(), size).nan_to_num(0) > 0.5).numpy()
+
+
+def _frames(sample: Sample, count: int, longest: int) -> np.ndarray:
+    """Return the source frames, none larger than wanted."""
+    pictures = [sample.view(frame) for frame in range(count)]
+    shrink = min(1.0, longest / max(pictures[0].size))
+    size = (max(1, round(pictures[0].width * shrink)), max(1, round(pictures[0].height * shrink)))
+    return np.stack([np.asarray(picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)) for picture in pictures])

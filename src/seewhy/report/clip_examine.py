@@ -1,0 +1,154 @@
+"""Ask everything about one clip: the answer, the map over time and place, its tubes, and how far to trust it."""
+
+from dataclasses import replace
+from itertools import pairwise
+from math import hypot
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from seewhy.core.explanation import Explanation
+from seewhy.core.reel import drawn_area, reel
+from seewhy.core.sample import Geometry, Sample
+from seewhy.engine.probe import NetworkProbe
+from seewhy.evaluation.area import SHARE, concentration, evidence
+from seewhy.evaluation.hide_test import HideTest as Test
+from seewhy.evaluation.hide_test import HideTestResult
+from seewhy.ops.areas import strongest
+from seewhy.ops.tubes import HELD, Slice, Tube, margins, tubes
+from seewhy.report.clip import ClipReport, ClipTube, TopClass, TubeRow
+from seewhy.report.examine import Asked, cautions, estimate_figures, layers_of, likeliest, probability_of, viewed
+from seewhy.report.photo import HideTest
+
+
+def examine_clip(asked: Asked, command: str = "") -> ClipReport:
+    """Return everything about one clip that belongs beside its map.
+
+    Args:
+        asked: the clip, explained; see `seewhy.report.examine.ask`.
+        command: the command that makes the same report again.
+    """
+    main, sample = asked.explanation, asked.sample
+    found = tubes(evidence(main)[0])
+    area = hidden_area(main, found)
+    tested = _tested(asked, area) if asked.wanted.hide_test else None
+    drawn = reel(main, area=area)
+    held = float(concentration(main)[0])
+    sureness = probability_of(asked, main)
+    method = asked.method
+    return ClipReport(
+        name=sample.name,
+        size=(sample.view(0).width, sample.view(0).height),
+        reel=replace(drawn, title=f"why {main.targets[0]}?   {sample.name}"),
+        rate=0.0 if sample.clip is None else sample.clip.rate,
+        model=asked.session.model.title,
+        method=method.title,
+        layer=", ".join(layers_of(method)),
+        source=str(method.source),
+        answer=main.targets[0],
+        score=float(main.score[0]),
+        score_unit=main.unit,
+        probability=sureness,
+        top=_top(asked, main),
+        tubes=tuple(placed(tube, sample) for tube in found),
+        margins=margins(main.heatmap[0]),
+        concentration=None if held != held else held,  # noqa: PLR0124 (NaN)
+        hide_test=_hide_test(asked, main, tested, drawn.frames.shape[1:3]),
+        shapes=tuple(main.heatmap.shape[1:]),
+        figures=estimate_figures(main),
+        covered=str(main.coverage or ""),
+        cost=_costs(asked, tested),
+        cautions=cautions(asked, main, sureness, tested),
+        command=command,
+        provenance=main.provenance
+        | {"method": method.key, "settings": method.settings(), "held by tubes": HELD, "area": SHARE},
+    )
+
+
+def _top(asked: Asked, main: Explanation) -> tuple[TopClass, ...]:
+    explained = None if main.classes is None else main.classes[0]
+    return tuple(TopClass(name, share, index == explained) for name, share, index in likeliest(asked))
+
+
+def hidden_area(made: Explanation, found: list[Tube]) -> Bool[Tensor, "t h w"]:
+    """Return what the hide test blurs: all tubes; where they fill more than a fifth of the clip, the strongest fifth of it inside them."""
+    heat = evidence(made)[0]
+    area = torch.zeros(heat.shape, dtype=torch.bool)
+    for tube in found:
+        area |= tube.cells
+    if float(area.float().mean()) > SHARE:
+        area &= strongest((heat * area)[None], SHARE)[0]
+    return area
+
+
+def _tested(asked: Asked, area: Bool[Tensor, "t h w"]) -> HideTestResult | None:
+    probe = NetworkProbe(asked.question, asked.method.needs())
+    return Test().run(probe, asked.explanation, area[None])[0]
+
+
+def _hide_test(
+    asked: Asked, main: Explanation, tested: HideTestResult | None, size: tuple[int, int]
+) -> HideTest | None:
+    if tested is None:
+        return None
+    fullest = int(tested.area.flatten(1).sum(dim=1).argmax())
+    return HideTest(
+        before=tested.before,
+        hidden=tested.hidden,
+        controls=tested.controls,
+        share=float(tested.area.float().mean()),
+        unit=tested.unit,
+        outcome=tested.outcome,
+        sentence=tested.sentence(main.targets[0]),
+        area=drawn_area(asked.sample, tested.area, size),
+        hidden_picture=viewed(tested.picture[:, fullest], asked.session.model),
+    )
+
+
+def _costs(asked: Asked, tested: HideTestResult | None) -> tuple[str, ...]:
+    test = (f"hide test: {tested.cost}",) if tested is not None else ()
+    return (f"map: {asked.explanation.cost}", *test, f"in all: {asked.session.cost - asked.begun}")
+
+
+def placed(tube: Tube, sample: Sample) -> ClipTube:
+    """Return a tube of the input's cells in pixels of the source and seconds of the video; boxes end where the source does."""
+    height, width = sample.inputs.shape[-2:]
+    geometry = sample.geometry or Geometry((height, width), (0.0, 0.0, float(height), float(width)), (height, width))
+    top, left, bottom, right = geometry.window
+    down, across = (bottom - top) / height, (right - left) / width
+    rows = tuple(
+        _row(part, sample, geometry, (top, left, down, across), tube.mass / tube.share) for part in tube.slices
+    )
+    clip = sample.clip
+    times = tuple(row.t for row in rows)
+    centres = [(part.centre[0] * down, part.centre[1] * across) for part in tube.slices]
+    path = sum(hypot(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(centres))
+    return ClipTube(
+        rows=rows,
+        share=tube.share,
+        start=times[0],
+        end=times[-1],
+        peak=times[tube.slices.index(tube.peak)],
+        speed=path / (times[-1] - times[0]) if clip is not None and times[-1] > times[0] else None,
+    )
+
+
+def _row(
+    part: Slice, sample: Sample, geometry: Geometry, scale: tuple[float, float, float, float], total: float
+) -> TubeRow:
+    top, left, down, across = scale
+    height, width = geometry.source
+    y, bottom = (min(max(top + edge * down, 0.0), float(height)) for edge in (part.top, part.bottom))
+    x, right = (min(max(left + edge * across, 0.0), float(width)) for edge in (part.left, part.right))
+    clip, frame = sample.clip, part.frame
+    return TubeRow(
+        frame=frame,
+        number=frame if clip is None else clip.numbers[frame],
+        t=float(frame) if clip is None else clip.seconds[frame],
+        x=x,
+        y=y,
+        w=right - x,
+        h=bottom - y,
+        mass=part.mass / total,
+    )
