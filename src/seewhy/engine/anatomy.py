@@ -9,10 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seewhy.engine import frame_rows
 from seewhy.engine.black_box import refuse_black_box
 from seewhy.engine.constants import adds_constant
+from seewhy.engine.frame_rows import FrameRows
 from seewhy.engine.grids import NOWHERE
 from seewhy.engine.layers import Layer, Survey, choose, survey
+from seewhy.engine.passes import joined
 from seewhy.engine.recording import INTO, Reached, layer_of, split_call, watching
 from seewhy.engine.token_grids import Places
 from seewhy.engine.token_order import measured
@@ -36,6 +39,7 @@ class Anatomy:
         self._found: dict[tuple[int, ...], str] = {}
         self._places: dict[tuple[int, ...], Places] = {}
         self._layers: dict[tuple[int, ...], list[Layer]] = {}
+        self._rows: dict[tuple[int, ...], dict[str, FrameRows]] = {}
         self._biased: dict[tuple[int, ...], tuple[str, ...]] = {}
         self._tokens: dict[tuple[int, ...], TokenPlace | None] = {}
 
@@ -97,11 +101,11 @@ class Anatomy:
     def activation_shape(self, layer: str, inputs: Float[Tensor, "b c *spatial"]) -> tuple[int, ...]:
         """Return the shape (c, *spatial) of what a layer gives on its grid for inputs of this size; raise `LayerError` where it has none."""
         layer_of(self._module, layer)
-        base = split_call(layer)[0]
+        base, call = split_call(layer)
         if base.endswith(INTO) and (place := self._token_place(inputs)).name == base:
             return place.grid.shape_of(tuple(place.tokens.shape))
         for found in self._ran(inputs):
-            if found.name == base and found.grid is not None:
+            if found.name == base and found.grid is not None and not (found.stepped and call is not None):
                 return found.grid.shape_of(found.shape)
         raise LayerError(
             f"layer {layer!r} of {self._name} has no spatial grid, or does not run; `seewhy layers` lists them"
@@ -154,8 +158,10 @@ class Anatomy:
         answers = [] if answer is None else answer
         with torch.random.fork_rng(devices=[]):
             measure = partial(self._measured, inputs.detach()) if inputs.dim() == 5 else None
-            seen = survey(self._module, lambda: answers.append(self._run(inputs)), inputs.shape[2:], measure)
+            rows = partial(self._rows_measured, inputs.detach()) if inputs.dim() == 5 else None
+            seen = survey(self._module, lambda: answers.append(self._run(inputs)), inputs.shape[2:], measure, rows)
         self._places[tuple(inputs.shape[1:])] = seen.places
+        self._layers[tuple(inputs.shape[1:])] = seen.layers
         return seen
 
     def _measured(self, like: Tensor, places: Places, firsts: Mapping[int, str]) -> Places:
@@ -171,10 +177,24 @@ class Anatomy:
         with torch.no_grad():
             return measured(firsts, places.sizes, sample_of(shape).to(like), observe)
 
+    def _rows_measured(self, like: Tensor, counts: Mapping[str, int]) -> dict[str, FrameRows]:
+        """Return what the rows, or the calls, of some layers are, measured once for each size."""
+        shape = tuple(like.shape[1:])
+        if shape not in self._rows:
+            with torch.no_grad():
+                self._rows[shape] = frame_rows.measured(self._module, self._run, sample_of(shape).to(like), counts)
+        return self._rows[shape]
+
+    def layer(self, name: str, inputs: Float[Tensor, "b c *spatial"]) -> Layer | None:
+        """Return one layer as it runs on inputs of this size; None where it does not run, or where the name is that of one call."""
+        return next((layer for layer in self._ran(inputs) if layer.name == name.removesuffix(INTO)), None)
+
     def _constant_calls(self, layer: Layer) -> list[str]:
         if not adds_constant(layer_of(self._module, layer.name)):
             return []
-        return [layer.name] if layer.runs == 1 else [f"{layer.name}#{call}" for call in range(layer.runs)]
+        if layer.runs == 1 or layer.stepped:
+            return [layer.name]
+        return [f"{layer.name}#{call}" for call in range(layer.runs)]
 
 
 def sample_of(shape: tuple[int, ...]) -> Float[Tensor, "1 c *spatial"]:
@@ -188,16 +208,17 @@ def _gradients(seen: Survey, answer: Tensor) -> list[Tensor | None]:
     score = (answer.float() * weights).sum()
     if not torch.isfinite(score):
         raise ModelError("the network answers a random input with NaN or infinity; check its weights and the precision")
-    wanted = [
-        index
-        for index, (layer, output) in enumerate(zip(seen.layers, seen.outputs, strict=True))
-        if layer.grid is not None and output.requires_grad
-    ]
     gradients: list[Tensor | None] = [None] * len(seen.outputs)
-    if wanted and score.requires_grad:
-        found = torch.autograd.grad(score, [seen.outputs[index] for index in wanted], allow_unused=True)
-        for index, gradient in zip(wanted, found, strict=True):
-            gradients[index] = gradient
+    calls = {
+        index: outputs if layer.stepped else outputs[-1:]
+        for index, (layer, outputs) in enumerate(zip(seen.layers, seen.calls, strict=True))
+        if layer.grid is not None and outputs[-1].requires_grad
+    }
+    if calls and score.requires_grad:
+        flat = [output for outputs in calls.values() for output in outputs]
+        found = iter(torch.autograd.grad(score, flat, allow_unused=True))
+        for index, outputs in calls.items():
+            gradients[index] = joined(outputs, [next(found) for _ in outputs])
     return gradients
 
 

@@ -21,21 +21,50 @@ def find_grid(
     """Find the grid of what a layer put out for so many images.
 
     None also for attention weights (b, heads, n, n), which are no picture of n x n places, and for a layer that puts out another
-    number of rows, such as one per window of each image. Of clips, a row may also be one frame; but not where it may as well be one
-    place, whose tokens are the frames: a table of t x t tokens does not say which.
+    number of rows, such as one per window of each image. Of clips, a row may also be one frame, or stand for several; but not where it
+    may as well be one place, whose tokens are the frames: a table of t x t tokens does not say which. Whether rows are frames, and
+    in which order, the shape does not say: see `seewhy.engine.frame_rows`.
     """
-    if len(output) != rows and len(input_size) == 3 and len(output) == rows * input_size[0]:
-        each = find_grid(output, len(output), input_size[1:], module, places.of_frame)
-        if each is None or _either_way(each, input_size[0]):
-            return None
-        return replace(each, size=(input_size[0], *each.size), frames=input_size[0])
-    if len(output) != rows:
+    if isinstance(module, nn.RNNBase):
         return None
+    lone = len(input_size) == 3 and input_size[0] == 1 and output.dim() == 4
+    if len(output) != rows or lone:
+        frames = len(output) // rows
+        if len(input_size) != 3 or len(output) % rows or not 1 <= frames <= input_size[0]:
+            return None
+        return _of_frames(find_grid(output, len(output), input_size[1:], module, places.of_frame), frames)
     if output.dim() == 4 and output.shape[2] == output.shape[3] and not isinstance(module, FIRST):
         weights = output.detach()[:1].float()
         if bool((weights >= 0).all()) and bool(((weights.sum(dim=-1) - 1).abs() < 1e-2).all()):
             return None
     return grid_of(output.shape, input_size, module, places)
+
+
+def _of_frames(each: Grid | None, frames: int) -> Grid | None:
+    """Return the grid of so many frames that are rows, from that of one frame."""
+    if each is None or _either_way(each, frames):
+        return None
+    return replace(each, size=(frames, *each.size), frames=frames)
+
+
+def find_stepped_grid(
+    outputs: Sequence[Tensor], input_size: Sequence[int], module: nn.Module, places: Places = NOWHERE
+) -> Grid | None:
+    """Find the grid of all calls of a layer that runs once for each frame of one clip, or for as many frames each time; None where it does not.
+
+    Their outputs are taken for rows, frame by frame, as a layer has them that sees the frames of a clip as rows.
+    """
+    calls = len(outputs)
+    if (
+        len(input_size) != 3
+        or not 2 <= calls <= input_size[0]
+        or input_size[0] % calls
+        or isinstance(module, nn.RNNBase)
+    ):
+        return None
+    if len({output.shape for output in outputs}) > 1 or len(outputs[0]) != 1:
+        return None
+    return _of_frames(find_grid(outputs[-1], 1, input_size[1:], module, places.of_frame), calls)
 
 
 def _either_way(each: Grid, frames: int) -> bool:

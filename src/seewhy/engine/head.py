@@ -108,7 +108,9 @@ class Head:
     def _gradient(self, made: Pass, score: Callable[[Reading], Tensor]) -> tuple[Tensor, Tensor]:
         with torch.inference_mode(mode=False), torch.enable_grad():
             scores = score(made.reading)
-        (gradient,) = torch.autograd.grad(scores.sum(), [made.nodes[self.layer]])
+        gradient = made.back(scores.sum(), [self.layer], keep=False)[self.layer]
+        if gradient is None:
+            gradient = torch.zeros_like(made.nodes[self.layer])
         self.network.count(Cost(backwards=len(scores)))
         return upcast(scores.detach()).cpu(), upcast(gradient if self.grid is None else self.grid.apply(gradient)).cpu()
 

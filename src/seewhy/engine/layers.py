@@ -1,15 +1,16 @@
 """Which layers a network has, which of them have a spatial grid, and which one methods look at."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 from typing import Any
 
 from torch import Tensor, nn
 
+from seewhy.engine.frame_rows import FrameRows
 from seewhy.engine.grid import Grid
-from seewhy.engine.grids import find_grid, places_in
+from seewhy.engine.grids import find_grid, find_stepped_grid, places_in
 from seewhy.engine.recording import first_of, with_first
 from seewhy.engine.sides import plain_side
 from seewhy.engine.token_grids import Places
@@ -34,26 +35,42 @@ FEWEST = 4
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer as it ran: name, type, shape of what it put out, times it ran, and its grid if it has one."""
+    """One layer as it ran.
+
+    Attributes:
+        name, kind: its name and type.
+        shape: of what it put out, in the last call.
+        runs: times it ran.
+        grid: of what it put out, if it has one.
+        stepped: whether it ran once for each frame of the clip (or for several), and the grid is that of all its calls.
+        carries: whether what it gives for a frame also depends on those before it, as the state of a recurrent cell does.
+    """
 
     name: str
     kind: str
     shape: tuple[int, ...]
     runs: int
     grid: Grid | None
+    stepped: bool = False
+    carries: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """All layers that ran, in the order in which they finished, what each put out last, and where their tokens may lie."""
+    """All layers that ran, in the order in which they finished, what each put out last, where their tokens may lie, and all calls of each."""
 
     layers: list[Layer]
     outputs: list[Tensor]
     places: Places
+    calls: list[list[Tensor]]
 
 
 Measure = Callable[[Places, Mapping[int, str]], Places]
 """From the sizes of a network's maps, and the first layer that puts out each number of tokens, to where its tokens lie."""
+
+
+MeasureRows = Callable[[Mapping[str, int]], Mapping[str, FrameRows]]
+"""From the number of rows, or of calls, that each layer has for a clip, to what these are."""
 
 
 @dataclass
@@ -65,7 +82,11 @@ class _Seen:
 
 
 def survey(
-    network: nn.Module, run: Callable[[], object], input_size: Sequence[int], measure: Measure | None = None
+    network: nn.Module,
+    run: Callable[[], object],
+    input_size: Sequence[int],
+    measure: Measure | None = None,
+    measure_rows: MeasureRows | None = None,
 ) -> Survey:
     """Run the network once, on one image, and look at every layer; the places of tokens are those of the maps where they are not measured."""
     seen: dict[str, _Seen] = {}
@@ -91,12 +112,34 @@ def survey(
     grids = {name: find_grid(entry.outputs[-1], 1, input_size, entry.module) for name, entry in seen.items()}
     places = places_in(grids.values())
     places = measure(places, _first_tokens(seen)) if measure is not None else places
-    layers = []
-    for name, entry in seen.items():
-        output = entry.outputs[-1]
-        grid = find_grid(output, 1, input_size, entry.module, places) if output.dim() == 3 else grids[name]
-        layers.append(Layer(name, type(entry.module).__name__, tuple(output.shape), len(entry.outputs), grid))
-    return Survey(layers, [entry.outputs[-1] for entry in seen.values()], places)
+    found = [_layer(name, entry, input_size, grids[name], places) for name, entry in seen.items()]
+    layers = found if measure_rows is None else _with_rows(found, measure_rows)
+    calls = [entry.outputs for entry in seen.values()]
+    return Survey(layers, [outputs[-1] for outputs in calls], places, calls)
+
+
+def _layer(name: str, entry: _Seen, input_size: Sequence[int], grid: Grid | None, places: Places) -> Layer:
+    """Return one layer, with the grid that its shape tells."""
+    output, runs = entry.outputs[-1], len(entry.outputs)
+    if output.dim() == 3:
+        grid = find_grid(output, 1, input_size, entry.module, places)
+    stepped = None if grid is not None else find_stepped_grid(entry.outputs, input_size, entry.module, places)
+    return Layer(
+        name, type(entry.module).__name__, tuple(output.shape), runs, stepped or grid, stepped=stepped is not None
+    )
+
+
+def _with_rows(layers: Sequence[Layer], measure: MeasureRows) -> list[Layer]:
+    """Return layers of which each row, or each call, was found to be a frame; those in another order have no grid."""
+    counts = {layer.name: layer.grid.frames for layer in layers if layer.grid is not None and layer.grid.frames}
+    rows = measure(counts)
+    return [layer if layer.name not in counts else _measured(layer, rows[layer.name]) for layer in layers]
+
+
+def _measured(layer: Layer, rows: FrameRows) -> Layer:
+    if not rows.ordered:
+        return replace(layer, grid=None, stepped=False)
+    return replace(layer, carries=layer.stepped and rows.carries)
 
 
 def _first_tokens(seen: Mapping[str, _Seen]) -> dict[int, str]:
@@ -117,6 +160,7 @@ def choose(
     Pools and layers that pass on are left out, and so is everything that gives the very tensor that a pool gave. In a transformer
     only norms and blocks count, not the projections inside; after the last attention a class token no longer depends
     on the patches, which shows as a gradient of zero. Of several modules that give the same tensor, the outermost is named.
+    The state of a recurrent cell says when something is remembered, not when it was seen, so it is chosen only where there is nothing else.
 
     Args:
         network: the network.
@@ -125,12 +169,32 @@ def choose(
         answer_map: the answer, where it is a map of the picture itself, such as classes of its places. The last layers then lie over the
             answer, and a map of them repeats it: the last layer of the coarsest grid, behind which a decoder begins, is chosen instead.
     """
+    layers = seen.layers
+    stateless = [index for index, layer in enumerate(layers) if not layer.carries]
+    chosen = _last(network, seen, gradients, answer_map, stateless)
+    if chosen is None:
+        chosen = _last(network, seen, gradients, answer_map, range(len(layers)))
+    if chosen is None:
+        return None
+    name, runs = layers[chosen].name, layers[chosen].runs
+    return name if runs == 1 or layers[chosen].stepped else f"{name}#{runs - 1}"
+
+
+def _last(
+    network: nn.Module,
+    seen: Survey,
+    gradients: Sequence[Tensor | None],
+    answer_map: Tensor | None,
+    among: Iterable[int],
+) -> int | None:
+    """Return which of some layers is the last one in which the answer depends on places; None if there is none."""
     modules, layers, outputs = dict(network.named_modules()), seen.layers, seen.outputs
     passed = {
         _identity(out) for layer, out in zip(layers, outputs, strict=True) if isinstance(modules[layer.name], _POOLS)
     }
     chosen: int | None = None
-    for index, (layer, output, gradient) in enumerate(zip(layers, outputs, gradients, strict=True)):
+    for index in among:
+        layer, output, gradient = layers[index], outputs[index], gradients[index]
         if layer.grid is None or _identity(output) in passed or isinstance(modules[layer.name], _PASSING):
             continue
         if layer.grid.form != "channel-first" and isinstance(modules[layer.name], nn.Linear):
@@ -143,10 +207,7 @@ def choose(
         same = chosen is not None and _identity(outputs[chosen]) == _identity(output)
         if layer.runs == 1 or not same:
             chosen = index
-    if chosen is None:
-        return None
-    name, runs = layers[chosen].name, layers[chosen].runs
-    return name if runs == 1 else f"{name}#{runs - 1}"
+    return chosen
 
 
 def _finer(grid: Grid, than: Grid | None) -> bool:

@@ -1,7 +1,7 @@
 """The explained network at work: one private twin, counted passes, gradients only where they are wanted."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,8 @@ from seewhy.engine.model import Model, laid_out
 from seewhy.engine.passes import Pass, on_grid
 from seewhy.engine.recording import NOTHING, Put, Reached, layer_of, split_call, watching
 from seewhy.engine.replay import CannotCut, Tape, record
+from seewhy.engine.steps import spread, spread_put, together
+from seewhy.engine.token_grids import Places
 from seewhy.engine.twin import borrowed, lay_channels_last, refuse_mixed_rows, twin, unwrapped
 from seewhy.errors import ModelError, OutOfMemory, SeewhyError, ShapeError
 from seewhy.ops.finite import all_finite
@@ -225,27 +227,46 @@ class Network:
     ) -> Pass:
         from_input = INPUT in needs.gradients
         leaf = inputs.detach().clone().requires_grad_() if from_input else inputs
+        steps = self._steps(inputs, needs.layers | put.keys())
+        keep = spread(needs.activations | needs.outputs, steps)
+        differentiate = spread(needs.gradients - {INPUT}, steps)
         with (
             torch.set_grad_enabled(from_input),
-            watching(
-                self.module, needs.activations | needs.outputs, needs.gradients - {INPUT}, put, stop=stop
-            ) as watch,
+            watching(self.module, keep, differentiate, spread_put(put, steps), stop=stop) as watch,
         ):
             try:
                 output = self._run(leaf, under)
             except Reached:
                 output = leaf.new_empty((len(leaf), 0))
             _check_answer(output, len(inputs))
-            nodes = {name: watch.of(name) for name in needs.layers}
+            calls = {
+                name: tuple(watch.of(f"{name}#{n}") for n in range(steps[name])) for name in needs.layers & steps.keys()
+            }
+            with torch.set_grad_enabled(bool(needs.gradients)):
+                nodes = {
+                    name: together(calls[name]) if name in calls else watch.of(name) for name in sorted(needs.layers)
+                }
         grids = {name: self._grid(name, value, inputs) for name, value in nodes.items()}
         with torch.set_grad_enabled(bool(needs.gradients)):
             seen = {name: on_grid(value, grids[name]) for name, value in nodes.items()}
-        return Pass(inputs, Reading(output, seen), nodes | ({INPUT: leaf} if from_input else {}), grids, needs)
+        return Pass(inputs, Reading(output, seen), nodes | ({INPUT: leaf} if from_input else {}), grids, needs, calls)
+
+    def _steps(self, inputs: Tensor, names: Iterable[str]) -> dict[str, int]:
+        """Return which of these layers run once for each frame of a clip, and how often: without the number of a call, all calls are meant."""
+        if inputs.dim() != 5:
+            return {}
+        layers = {name: self._anatomy.layer(name, inputs) for name in names if name != INPUT}
+        return {name: layer.runs for name, layer in layers.items() if layer is not None and layer.stepped}
 
     def _grid(self, name: str, value: Tensor, inputs: Tensor) -> Grid | None:
-        """Find the grid of what a layer put out; that of tokens must be one that the network's maps have."""
+        """Find the grid of what a layer put out; that of tokens must be one that the network's maps have, and rows must be frames in order."""
         places = self._anatomy.places(inputs) if value.dim() == 3 else NOWHERE
-        return find_grid(value, len(inputs), inputs.shape[2:], layer_of(self.module, name), places)
+        grid = find_grid(value, len(inputs), inputs.shape[2:], layer_of(self.module, name), places)
+        if grid is None or not grid.frames:
+            return grid
+        layer = self._anatomy.layer(name, inputs)
+        ordered = layer is not None and layer.grid is not None and layer.grid.frames == grid.frames
+        return grid if ordered else None
 
     def _run(self, inputs: Tensor, under: AbstractContextManager[Any] = PLAINLY) -> Tensor:
         """Call the twin and return its answer."""
@@ -366,6 +387,11 @@ class Network:
         """Return the shape (c, *spatial) of what a layer gives on its grid; raise `LayerError` where it has none."""
         with self._running(), self._explained(inputs):
             return self._anatomy.activation_shape(layer, inputs)
+
+    def places(self, inputs: Float[Tensor, "b c *spatial"]) -> Places:
+        """Return where tokens may lie on inputs of this size: those of clips as it was measured, which takes some passes once."""
+        with self._running(), self._explained(inputs):
+            return self._anatomy.places(inputs)
 
     def token_layer(self, inputs: Float[Tensor, "b c *spatial"]) -> str:
         """Return the first layer that puts out tokens with places; raise `LayerError` where there is none."""

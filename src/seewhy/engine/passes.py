@@ -1,7 +1,8 @@
 """One pass through the network: what it gave, scored for a target, and the way back."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Float
@@ -12,19 +13,30 @@ from seewhy.core.target import BoundTarget
 from seewhy.core.trace import Reading, Trace
 from seewhy.engine.grid import Grid
 from seewhy.engine.recording import split_call
+from seewhy.engine.steps import together
 from seewhy.errors import GradientError, LayerError, ModelError, OutOfMemory
 from seewhy.ops.finite import all_finite
 
 
 @dataclass(frozen=True, eq=False)
 class Pass:
-    """One forward pass with its graph: it may be read, and differentiated for any number of targets."""
+    """One forward pass with its graph: it may be read, and differentiated for any number of targets.
+
+    Attributes:
+        inputs: what the network was given.
+        reading: what it gave.
+        nodes: by layer, what it put out, in its own layout.
+        grids: by layer, how that lies in the picture.
+        needs: what was wanted.
+        calls: of layers that run once for each frame, what each call put out; their node is all of it as rows.
+    """
 
     inputs: Float[Tensor, "b c *spatial"]
     reading: Reading
     nodes: Mapping[str, Tensor]
     grids: Mapping[str, Grid | None]
     needs: Needs
+    calls: Mapping[str, tuple[Tensor, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def of(self, rows: slice, needs: Needs) -> "Pass":
         """Return some rows of the pass, without its graph."""
@@ -69,15 +81,14 @@ class Pass:
             raise GradientError(
                 f"no gradient goes from the target to {', '.join(names)}: the target does not depend on it, or the network cuts the graph"
             )
-        places = [self.nodes[name] for name in names]
         try:
-            found = torch.autograd.grad(score.sum(), places, retain_graph=keep, allow_unused=True)
+            found = self.back(score.sum(), names, keep=keep)
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(
                 f"the way back through a pass of shape {tuple(self.inputs.shape)} does not fit into the memory of {score.device}"
             ) from error
         gradients = {}
-        for name, gradient in zip(names, found, strict=True):
+        for name, gradient in found.items():
             if gradient is None and name not in self.needs.lenient:
                 raise GradientError(
                     f"the target does not depend on {name!r}: no gradient comes back to it; choose an earlier layer or another target"
@@ -85,6 +96,24 @@ class Pass:
             known = torch.zeros_like(self.nodes[name]) if gradient is None else gradient
             gradients[name] = upcast(on_grid(known, self.grids.get(name)))
         return gradients
+
+    def back(self, score: Float[Tensor, ""], names: Sequence[str], *, keep: bool) -> dict[str, Tensor | None]:
+        """Return the derivative of a number at places, each in the layout of its node, by one backward; None where it does not depend.
+
+        Of a layer that runs once for each frame it is the derivative at each call: through later calls too, where these read it.
+        """
+        at = {name: self.calls.get(name) or (self.nodes[name],) for name in names}
+        flat = [place for places in at.values() for place in places]
+        found = iter(torch.autograd.grad(score, flat, retain_graph=keep, allow_unused=True))
+        return {name: joined(places, [next(found) for _ in places]) for name, places in at.items()}
+
+
+def joined(places: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> Tensor | None:
+    """Return the derivatives at all calls of a layer as rows; zero at those on which nothing depends, None where that is all of them."""
+    if all(gradient is None for gradient in gradients):
+        return None
+    known = [torch.zeros_like(at) if one is None else one for at, one in zip(places, gradients, strict=True)]
+    return known[0] if len(known) == 1 else together(known)
 
 
 def check_finite(score: Float[Tensor, " b"]) -> None:
