@@ -48,7 +48,7 @@ ELSEWHERE = "importance of its first box (row 3, column 2)"
         (0.0, ELSEWHERE, 0.0, 0.0, 0.5, "undecided"),  # has learned nothing at all
     ],
 )
-def test_it_takes_a_look_and_an_intervention_to_convict(story, token, box, planted, without_nodule, right, said):
+def test_it_takes_a_look_and_an_intervention_to_convict(*, story, token, box, planted, without_nodule, right, said):
     found = {
         "right on pictures of both hospitals": right,
         "evidence on the token": token,
