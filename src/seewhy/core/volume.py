@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from seewhy.errors import ConfigError, DataError
@@ -74,8 +73,8 @@ class Turn:
 
     def apply(self, values: Float[np.ndarray, "d h w"]) -> Float[np.ndarray, "d2 h2 w2"]:
         """Return values in the new orientation."""
-        turned = values.transpose(self.axes)
-        return np.flip(turned, [axis for axis, flip in enumerate(self.flips) if flip])
+        turned: Float[np.ndarray, "d2 h2 w2"] = values.transpose(self.axes)
+        return turned[tuple(slice(None, None, -1 if flip else 1) for flip in self.flips)]
 
     def undo(self, values: Tensor) -> Tensor:
         """Return values (d, h, w) of the new orientation in the old one."""
@@ -148,7 +147,7 @@ class Volume:
     def directions(self) -> str:
         """To which side of the patient each axis increases, such as "SPL": the nearest, where the scan is tilted."""
         cosines = self.affine[:3, :3] / np.array(self.spacing)
-        rows, columns = linear_sum_assignment(-np.abs(cosines))
+        rows, columns = _nearest_axes(cosines)
         letters = ["", "", ""]
         for row, column in zip(rows, columns, strict=True):
             letters[column] = ("RAS", "LPI")[int(cosines[row, column] < 0)][row]
@@ -157,8 +156,8 @@ class Volume:
     @property
     def tilt(self) -> float:
         """Largest angle, in degrees, between an axis of the scan and the axis of the patient that it is named after."""
-        cosines = np.abs(self.affine[:3, :3] / np.array(self.spacing))
-        return float(np.degrees(np.arccos(np.clip(cosines[linear_sum_assignment(-cosines)].min(), -1, 1))))
+        cosines = self.affine[:3, :3] / np.array(self.spacing)
+        return float(np.degrees(np.arccos(np.clip(np.abs(cosines[_nearest_axes(cosines)]).min(), -1, 1))))
 
     def turn(self, directions: str) -> Turn:
         """Return how the volume is turned until its axes increase to these sides; not at all where its orientation is not known."""
@@ -183,6 +182,14 @@ class Volume:
         """Return one slice along the first axis as an 8-bit picture."""
         grey = replace(self, values=self.values[index : index + 1]).grey(self.shown)[0]
         return Image.fromarray((grey * 255).round().astype(np.uint8)).convert("RGB")
+
+
+def _nearest_axes(cosines: Float[np.ndarray, "3 3"]) -> tuple[np.ndarray, np.ndarray]:
+    """Return which axis of the patient (rows) goes with which of the scan (columns), so that the cosines are largest in all."""
+    from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+
+    rows, columns = linear_sum_assignment(-np.abs(cosines))
+    return rows, columns
 
 
 def turn(found: str, wanted: str) -> Turn:

@@ -8,12 +8,16 @@ from torch import Tensor
 
 from seewhy.core.clip import Clip
 from seewhy.core.sample import Sample
+from seewhy.core.volume import Volume
 from seewhy.data import animation, picture
 from seewhy.data.clips import Short, read_clip
+from seewhy.data.medical import is_scan, read_scan
 from seewhy.data.opening import is_pictures
+from seewhy.data.scan import Scan, prepared
 from seewhy.data.video import is_video
 from seewhy.engine.model import Fit, Model
 from seewhy.engine.preprocessing import prepare_clip
+from seewhy.engine.volumes import prepare_volume
 from seewhy.errors import ModelError
 
 LONGEST = 1920
@@ -26,7 +30,8 @@ def sample(source: Any, model: Model, fit: Fit | None = None, short: Short = "er
     Args:
         source: a picture (see `seewhy.data.picture.read`). For a network for clips: the path of a video, of an animation (GIF, WebP,
             APNG) or of a folder of frames, uint8 frames (t, h, w, 3), floating point ones (t, 3, h, w) from 0 to 1, a list of pictures,
-            or a `Clip`. Frames are taken as the model's `frames` and `stride` say.
+            or a `Clip`. Frames are taken as the model's `frames` and `stride` say. A DICOM or NIfTI file, a folder with a DICOM series,
+            or a `Scan` or `Volume` for all kinds of networks, as far as they hold what these take.
         model: says how it is prepared.
         fit: how each picture is fitted; the model's own way if None.
         short: what is done with a clip of fewer frames than the model takes: "error", "repeat" (the last one is held) or "loop".
@@ -37,6 +42,12 @@ def sample(source: Any, model: Model, fit: Fit | None = None, short: Short = "er
     """
     if isinstance(source, Clip):
         return prepare_clip(source, "clip", model, fit)
+    if isinstance(source, Volume):
+        return prepare_volume(source, model, fit)
+    if isinstance(source, Scan):
+        return prepared(source, model, fit)
+    if isinstance(source, (str, Path)) and is_scan(Path(source)):
+        return prepared(read_scan(source), model, fit)
     if model.frames is not None and holds_frames(source):
         clip = read_clip(source, model.frames, model.stride, short=short, longest=LONGEST)
         return prepare_clip(clip, name_of(source), model, fit)
