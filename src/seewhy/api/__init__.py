@@ -22,6 +22,7 @@ from seewhy.core.needs import at
 from seewhy.core.rules import Coverage, NotCovered
 from seewhy.core.sample import Sample
 from seewhy.core.target import Target
+from seewhy.data.opening import is_pictures
 from seewhy.data.source import sample
 from seewhy.engine import session as engine
 from seewhy.engine.block import Question
@@ -31,7 +32,7 @@ from seewhy.engine.probe import NetworkProbe
 from seewhy.errors import ConfigError, ModelError, ShapeError
 from seewhy.targets import as_target
 
-Source = str | Path | Image.Image | np.ndarray | Tensor | Clip
+Source = str | Path | Image.Image | np.ndarray | Tensor | Clip | Sequence[Image.Image]
 ModelLike = Model | nn.Module | Callable[[np.ndarray], Any] | str | None
 TargetLike = Target | int | str | Callable[[Tensor], Tensor] | None
 MethodLike = Method | str
@@ -114,7 +115,8 @@ class Session(engine.Session):
 
         Args:
             inputs: a tensor (b, c, h, w) that is the network's input as it stands, already normalized; or pictures: a path, a
-                PIL picture, a uint8 array, a prepared sample, or a list of them.
+                PIL picture, a uint8 array, a prepared sample, or a list of them. For a network for clips: a tensor (b, c, t, h, w), or
+                clips as `seewhy.explain` takes them, or a list of those; a list of nothing but pictures in memory is one clip.
             target: what is asked; None is the predicted class. A list gives one answer each; all share the forward pass.
             methods: one key or method, or a list; those that look at the same layer share the backward pass. "auto" chooses one for the
                 network and says why in the notes.
@@ -206,7 +208,8 @@ class Session(engine.Session):
             raise ShapeError(
                 f"Session.explain takes a batch (b, c, h, w), already normalized; got {tuple(inputs.shape)}. For one image add an axis: tensor[None]"
             )
-        several = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        one_clip = self.model.for_clips and is_pictures(inputs)
+        several = inputs if isinstance(inputs, (list, tuple)) and not one_clip else [inputs]
         return [item if isinstance(item, Sample) else sample(item, self.model, fit) for item in several]
 
 
@@ -245,10 +248,13 @@ def explain(
     seed: int = 0,
     profile: Profile = "exact",
 ) -> Explanation | list[Explanation]:
-    """Explain one picture: where is the evidence for this answer?
+    """Explain one picture, or one clip: where is the evidence for this answer?
 
     Args:
-        source: a path, a PIL picture, a uint8 array (h, w, 3), or a float tensor (3, h, w) with values from 0 to 1.
+        source: a path, a PIL picture, a uint8 array (h, w, 3), or a float tensor (3, h, w) with values from 0 to 1. For a network for
+            clips: the path of a video, of an animation (GIF, WebP, APNG) or of a folder of numbered pictures, a uint8 array (t, h, w, 3), a
+            float tensor (t, 3, h, w) with values from 0 to 1, a list of PIL pictures, or a clip from `seewhy.data.clips.read_clip`. Of
+            these the model's `frames` are taken, spread evenly, or every `stride`-th from the beginning on.
         model: a `seewhy.Model`, or a name for `seewhy.load_model`; the built-in network if None.
         target: a class by name or index, a function, or one of `seewhy.targets`; the predicted class if None.
         method: a key such as "grad-cam", a method, or a list of them; "auto" chooses one for the network.
@@ -265,6 +271,7 @@ def explain(
 
     Example:
         >>> seewhy.explain("photo.jpg").overlay().save("why.png")
+        >>> seewhy.explain("clip.mp4", seewhy.Model(network, frames=16, layout="btchw", size=112, mean=0.5, std=0.5))
     """
     with Session(model, device=device, seed=seed, profile=profile) as session:
         answer: Explanation | list[Explanation] = session.explain(session.samples([source], fit), target, method)
