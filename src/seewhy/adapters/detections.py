@@ -155,13 +155,21 @@ class PlainRows(Rows):
     def __call__(self, output: Any) -> Float[Tensor, "b q n"]:
         """Return the rows."""
         images = list(output) if isinstance(output, (list, tuple, Tensor)) else None
-        if images is None or not all(isinstance(one, Tensor) and one.dim() == 2 and one.shape[1] == 6 for one in images):
+        if images is None or not all(
+            isinstance(one, Tensor) and one.dim() == 2 and one.shape[1] == 6 for one in images
+        ):
             said = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
             raise ModelError(f"rows (n, 6) of x1, y1, x2, y2, score, class for each image were wanted, got {said}")
         at = (4, 5) if self.order == "score class" else (5, 4)
         return torch.stack(
             [
-                _filled(_pixels(one[:, :4], "xyxy", self.unit, self.size), one[:, at[1]], one[:, at[0]], self.classes, self.most)
+                _filled(
+                    _pixels(one[:, :4], "xyxy", self.unit, self.size),
+                    one[:, at[1]],
+                    one[:, at[0]],
+                    self.classes,
+                    self.most,
+                )
                 for one in images
             ]
         )
@@ -225,13 +233,17 @@ def _named(output: Any, name: str) -> Tensor:
     return found
 
 
-def _pixels(boxes: Float[Tensor, "*b 4"], written: Format, unit: Unit, size: tuple[int, int] | None) -> Float[Tensor, "*b 4"]:
+def _pixels(
+    boxes: Float[Tensor, "*b 4"], written: Format, unit: Unit, size: tuple[int, int] | None
+) -> Float[Tensor, "*b 4"]:
     """Return boxes as corners in pixels of the input."""
     made = corners(boxes, written)
     if unit == "pixel":
         return made
     if size is None:
-        raise ModelError("boxes are shares of the input, whose size is not known: state size=(h, w) in the Model, or in what reads the rows")
+        raise ModelError(
+            "boxes are shares of the input, whose size is not known: state size=(h, w) in the Model, or in what reads the rows"
+        )
     if made.numel() and float(made.detach().abs().max()) > FARTHEST:
         raise ModelError(
             f"boxes are said to be shares of the input, and reach {float(made.detach().abs().max()):.4g}; say unit='pixel' where they are in pixels"
@@ -247,7 +259,9 @@ def _filled(
     if not len(labels) == len(scores) == count:
         raise ModelError(f"{count} boxes, {len(labels)} labels and {len(scores)} scores do not go together")
     if count > most:
-        raise ModelError(f"the network found {count} objects, and most={most} rows are made of them; state a larger number")
+        raise ModelError(
+            f"the network found {count} objects, and most={most} rows are made of them; state a larger number"
+        )
     wanted = labels.long()
     if count and not 0 <= int(wanted.min()) <= int(wanted.max()) < classes:
         raise ModelError(
@@ -286,7 +300,7 @@ def stated_rows(stated: Mapping[str, Any]) -> Rows:
     fields = set(ADAPTERS[form].__dataclass_fields__)
     unknown = sorted(set(settings) - fields)
     if unknown:
-        raise ConfigError(f"{ADAPTERS[form].__name__} has no setting {unknown[0]!r}; it has {', '.join(sorted(fields))}")
+        raise ConfigError(
+            f"{ADAPTERS[form].__name__} has no setting {unknown[0]!r}; it has {', '.join(sorted(fields))}"
+        )
     return ADAPTERS[form](**settings)
-
-

@@ -142,7 +142,7 @@ def rows_of(answer: object, what: str) -> Rows:
         return answer
     raise TargetError(
         f"{what} is about the boxes of a detector, and the model does not say how it gives them; "
-        "for instance seewhy.Model(network, ..., output=seewhy.detections.DetrRows()), TorchvisionRows(), YoloRows() or PlainRows()"
+        "for instance seewhy.Model(network, ..., output=DetrRows()) from seewhy.adapters.detections, or TorchvisionRows(), YoloRows() or PlainRows()"
     )
 
 

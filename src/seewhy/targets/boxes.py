@@ -115,10 +115,14 @@ class Box(Target):
             )
         if isinstance(self.which, int):
             if self.which >= len(found):
-                raise TargetError(f"{where}there is no detection {self.which}; {len(found)} were found, numbered from 0")
+                raise TargetError(
+                    f"{where}there is no detection {self.which}; {len(found)} were found, numbered from 0"
+                )
             return found[self.which]
         if isinstance(self.which, str):
-            return _surest(found, find_class(self.which, rows.scores(answer).shape[-1], labels), self.which, labels, where)
+            return _surest(
+                found, find_class(self.which, rows.scores(answer).shape[-1], labels), self.which, labels, where
+            )
         return _nearest(found, (self.place or (self.which,) * (image + 1))[image], where)
 
 
@@ -323,7 +327,9 @@ def _on_input(box: Four, geometry: Geometry | None) -> Four:
         raise TargetError(f"box ({said}) lies outside of the picture, which is {width} x {height} pixels")
     seen = within(to_input(torch.tensor(box, dtype=torch.float64), geometry), geometry.size)
     if not bool(areas(seen) > 0):
-        raise TargetError(f"box ({said}) lies in a part of the picture that the network does not see; fit the picture by 'pad' or 'squash'")
+        raise TargetError(
+            f"box ({said}) lies in a part of the picture that the network does not see; fit the picture by 'pad' or 'squash'"
+        )
     x1, y1, x2, y2 = seen.tolist()
     return x1, y1, x2, y2
 
