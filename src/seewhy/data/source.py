@@ -64,7 +64,7 @@ def holds_frames(source: Any) -> bool:
         path = Path(source)
         return path.is_dir() or path.suffix.lower() not in picture.ENDINGS - animation.ENDINGS
     if isinstance(source, (np.ndarray, Tensor)):
-        return source.ndim != 3 and source.ndim != 2
+        return source.ndim not in {2, 3}
     return is_pictures(source)
 
 

@@ -11,7 +11,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from seewhy.data.moving import MOST_PIXELS, Draw, Moving, Shown, reduced
+from seewhy.data.packets import Clock, Walk, by_order_of, walked
 from seewhy.data.picture import check_file
+from seewhy.data.turning import matrix_of, rotation_of, turned
 from seewhy.errors import DataError, optional
 
 ENDINGS = frozenset(
@@ -24,9 +26,6 @@ FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegvideo,mpegts,asf,f
 
 THREADS = 4
 """Threads that decode at most; each holds some frames."""
-
-
-_ROTATIONS = {(0, -1, 1, 0): 90, (-1, 0, 0, -1): 180, (0, 1, -1, 0): 270}
 
 
 def is_video(path: Path) -> bool:
@@ -143,7 +142,7 @@ class VideoFile(Moving):
         """Return by how many degrees counterclockwise stored frames are turned; a mirror is none."""
         with self._opened() as (container, stream):
             matrix = matrix_of(next(self._decoded(container, stream)))
-        return 0 if matrix is None else _ROTATIONS.get(matrix, 0)
+        return rotation_of(matrix)
 
     def times(self) -> Sequence[float]:
         """Return when each frame is shown, from the packets of the file."""
@@ -158,7 +157,7 @@ class VideoFile(Moving):
         """Decode the file once; what is broken in it is left out and remarked."""
         count, first = 0, None
         with self._opened() as (container, stream):
-            clock = _Clock(stream, _by_order(container))
+            clock = Clock(stream, by_order_of(container))
             for frame in self._decoded(container, stream):
                 first = first or frame
                 seconds = clock.seconds(frame)
@@ -185,15 +184,9 @@ class VideoFile(Moving):
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except self._av.ArgumentError as error:
-            raise DataError(
-                f"{self._path}: not a video of a kind that is read (mp4, mov, avi, mkv, webm, mpeg …)"
-            ) from error
         except (self._av.FFmpegError, OSError) as error:
             said = getattr(error, "strerror", None) or str(error)
-            raise DataError(
-                f"{self._path}: not a video that can be read, or its beginning or index is cut off ({said})"
-            ) from error
+            raise DataError(f"{self._path}: {_unreadable(self._path)} ({said})") from error
 
     def _stream(self, container: Any) -> Any:
         """Return the stream of moving pictures, or raise `DataError` that says why there is none that can be decoded."""
@@ -274,141 +267,15 @@ class VideoFile(Moving):
             self.remark(f"{self.name}: {self._damaged} of {count} frames are damaged")
 
     @cached_property
-    def _walk(self) -> "_Walk":
+    def _walk(self) -> Walk:
         with self._opened() as (container, stream):
-            return _walked(container, stream, self._packets(container, stream), self._path)
+            return walked(container, stream, self._packets(container, stream), self._path)
 
 
-@dataclass(frozen=True)
-class _Walk:
-    """What the packets of a file tell, and its header.
-
-    Attributes:
-        times: when frames are shown, in seconds from the first one.
-        stated: frames that the header promises; 0 where it does not say.
-        rate: frames per second that the header states.
-        codec, pixel: as in `VideoFacts`.
-        cut: what is said where the end seems to be missing.
-        lasting: seconds for which the last frame is shown; 0 where it does not say.
-    """
-
-    times: tuple[float, ...]
-    stated: int
-    rate: float
-    codec: str
-    pixel: float
-    cut: str
-    lasting: float
-
-
-def _walked(container: Any, stream: Any, packets: Iterator[Any], path: Path) -> _Walk:
-    """Return what the packets of a stream tell, without decoding any."""
-    by_order, codec = _by_order(container), stream.codec_context.name
-    ticks: list[int | None] = []
-    blank: list[int] = []
-    lasting = 0
-    for packet in packets:
-        if packet is None or not packet.size or packet.is_discard or _hidden(packet, codec):
-            continue
-        if packet.size == by_order:
-            blank.append(len(ticks))
-        else:
-            ticks.append(packet.dts if by_order or packet.pts is None else packet.pts)
-            lasting = packet.duration or 0
-    if not ticks:
-        raise DataError(f"{path}: there are no frames in it; it is empty or cut short")
-    rate = _rate(stream)
-    step = 1 / (rate * stream.time_base)
-    known = sorted(tick for tick in ticks if tick is not None)
-    known += [round((known[-1] if known else 0) + step * (extra + 1)) for extra in range(len(ticks) - len(known))]
-    if blank[:1] == [1] and known[1:2] == [known[0] + 2]:
-        known[0] += 1  # a stream of which packets hold two frames begins with a chunk that holds none
-    times = tuple(float((tick - known[0]) * stream.time_base) for tick in known)
-    pixel = stream.codec_context.sample_aspect_ratio
-    stated = max(0, stream.frames - len(blank))
-    return _Walk(
-        times=times,
-        stated=stated,
-        rate=rate,
-        codec=codec,
-        pixel=float(pixel) if pixel else 1.0,
-        cut=_cut(container, stream, times[-1], rate),
-        lasting=float(lasting * stream.time_base),
-    )
-
-
-def _hidden(packet: Any, codec: str) -> bool:
-    """Say whether a packet of VP8 holds a frame that is never shown (RFC 6386, 9.1: the fourth bit of the first byte)."""
-    return codec == "vp8" and not bytes(packet)[0] & 0x10
-
-
-def _by_order(container: Any) -> int:
-    """Say (1 or 0) whether a container has no times of its own, so that frames are shown in the order of its chunks; one of one byte shows nothing new."""
-    return int(container.format.name == "avi")
-
-
-def _rate(stream: Any) -> float:
-    """Return frames per second as the header says; 25 where it says nothing that can be."""
-    for stated in (stream.average_rate, stream.guessed_rate):
-        if stated and 0 < stated <= 1000:
-            return float(stated)
-    return 25.0
-
-
-def _cut(container: Any, stream: Any, last: float, rate: float) -> str:
-    """Say where frames end well before the length that the header states; empty where they do not."""
-    if stream.duration:
-        stated = float(stream.duration * stream.time_base)
-    elif container.duration and len(container.streams) == 1:
-        stated = container.duration / 1_000_000
-    else:
-        return ""
-    if stated - last <= max(0.5, 3 / rate):
-        return ""
-    return f"frames end at {last:.1f} of {stated:.1f} seconds that the header states; it may be cut short"
-
-
-class _Clock:
-    """Gives each decoded frame its time, in seconds from the first one; times always grow."""
-
-    def __init__(self, stream: Any, by_order: int) -> None:
-        self._unit, self._by_order = float(stream.time_base), by_order
-        self._step = max(1, round(1 / (_rate(stream) * self._unit)))
-        self._first: int | None = None
-        self._last: int | None = None
-
-    def seconds(self, frame: Any) -> float:
-        """Return when a frame is shown."""
-        stamps = (frame.dts, frame.pts) if self._by_order else (frame.pts, frame.dts)
-        tick = next((stamp for stamp in stamps if stamp is not None), None)
-        if self._last is not None and (tick is None or tick <= self._last):
-            tick = self._last + self._step
-        self._last = tick or 0
-        self._first = self._last if self._first is None else self._first
-        return (self._last - self._first) * self._unit
-
-
-def matrix_of(frame: Any) -> tuple[int, int, int, int] | None:
-    """Return how a decoded frame is to be turned: signs (a, b, c, d) of its display matrix, by which a pixel (x, y) comes to (a x + c y, b x + d y).
-
-    None where it is upright, or the matrix is none of quarter turns and mirrors.
-    """
-    for data in frame.side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            values = np.frombuffer(data, dtype=np.int32)
-            a, b, c, d = (int(np.sign(value)) if abs(int(value)) > 1 << 14 else 0 for value in values[[0, 1, 3, 4]])
-            straight = (a and d and not b and not c) or (b and c and not a and not d)
-            return (a, b, c, d) if straight and (a, b, c, d) != (1, 0, 0, 1) else None
-    return None
-
-
-def turned(
-    pixels: UInt8[np.ndarray, "h w 3"], matrix: tuple[int, int, int, int] | None
-) -> UInt8[np.ndarray, "h2 w2 3"]:
-    """Return stored pixels upright; see `matrix_of`."""
-    if matrix is None:
-        return pixels
-    a, b, c, d = matrix
-    if not a:
-        pixels, a, d = pixels.transpose(1, 0, 2), c, b
-    return np.ascontiguousarray(pixels[:: d or 1, :: a or 1])
+def _unreadable(path: Path) -> str:
+    """Say why a file cannot be opened, from the bytes with which videos begin."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[4:8] == b"ftyp" or head[:4] in {b"RIFF", b"\x1a\x45\xdf\xa3", b"OggS", b"FLV\x01"}:
+        return "it is broken or cut short: what tells where its frames lie is missing"
+    return "not a video of a kind that is read (mp4, mov, avi, mkv, webm, mpeg, wmv, flv, ogv)"
