@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from seewhy.api.distilling import distill
     from seewhy.api.examining import examine
     from seewhy.api.localizing import local
+    from seewhy.api.objects import objects
     from seewhy.api.probing import tcav
     from seewhy.api.searching import examples
     from seewhy.api.surveying import atlas
@@ -80,6 +81,7 @@ _HOMES = {
     "load_student": "seewhy.surrogates.student_file",
     "method": "seewhy.api",
     "methods": "seewhy.api",
+    "objects": "seewhy.api.objects",
     "tcav": "seewhy.api.probing",
     "unit": "seewhy.api.units",
     "visualize": "seewhy.api.visualizing",
@@ -123,6 +125,7 @@ __all__ = [
     "local",
     "method",
     "methods",
+    "objects",
     "targets",
     "tcav",
     "unit",

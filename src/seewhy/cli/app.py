@@ -9,6 +9,7 @@ import typer
 from seewhy.cli import console
 from seewhy.cli.concept_commands import COMMANDS as CONCEPT_COMMANDS
 from seewhy.cli.importance_command import importance
+from seewhy.cli.objects_command import COMMANDS as OBJECT_COMMANDS
 from seewhy.cli.options import (
     Against,
     AsJson,
@@ -242,7 +243,7 @@ def doctor(
         examine_preprocessing(model, folder, checkpoint, as_json=as_json)
 
 
-for command in (*COMMANDS, importance, *CONCEPT_COMMANDS, *STUDENT_COMMANDS):
+for command in (*OBJECT_COMMANDS, *COMMANDS, importance, *CONCEPT_COMMANDS, *STUDENT_COMMANDS):
     app.command()(command)
 
 
