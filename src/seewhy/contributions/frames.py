@@ -29,16 +29,20 @@ class ClipProbe:
         session: runs the network.
         clip: the network's input.
         target: what is asked.
+        differentiable: whether the gradient will be asked for.
     """
 
-    def __init__(self, session: Session, clip: Float[Tensor, "c t h w"], target: Target) -> None:
+    def __init__(
+        self, session: Session, clip: Float[Tensor, "c t h w"], target: Target, *, differentiable: bool = True
+    ) -> None:
         if clip.dim() != 4:
             raise ShapeError(f"a clip is (c, t, h, w) as the network takes it, got {tuple(clip.shape)}")
         if clip.shape[1] < 2:
             raise DataError("the clip is a single frame, and of one frame nothing can be said about time")
         network = session.network
         self.session, self.bill = session, Bill()
-        self.differentiable = not is_black_box(network.module)
+        self.black_box = is_black_box(network.module)
+        self.differentiable = differentiable and not self.black_box
         self._needs = AT_INPUT if self.differentiable else Needs()
         inputs = network.accept(clip[None])
         self.clip: Float[Tensor, "c t h w"] = inputs[0]

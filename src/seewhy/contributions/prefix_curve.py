@@ -49,7 +49,7 @@ def prefix_curve(probe: ClipProbe) -> PrefixCurve:
     answer that depends on how the network likes stills, and on how many frames of them there are.
     """
     network = probe.session.network
-    memory = memory_of(network, probe.clip) if probe.differentiable else None
+    memory = None if probe.black_box else memory_of(network, probe.clip)
     readings: list[Reading] | None = None
     if memory is None:
         note = "a black box shows no state"
