@@ -72,5 +72,6 @@ class AttentionFlow(AttentionMethod):
         return found.view(len(found), *traces[0].grid)
 
     def _capacity(self, trace: AttentionTrace) -> np.ndarray:
-        matrix: np.ndarray = trace.spread(with_way_past(fused(trace.weights, self.heads))).double().cpu().numpy()
+        mixed = with_way_past(fused(trace.weights, self.heads))
+        matrix: np.ndarray = trace.spread(mixed, alone=1.0).double().cpu().numpy()
         return matrix

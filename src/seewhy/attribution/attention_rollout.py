@@ -62,7 +62,7 @@ class AttentionRollout(AttentionMethod):
             traces,
             traces[-1].asked(),
             lambda trace, share: trace.carried(
-                share, with_way_past(discarded(fused(trace.weights, self.heads), self.discard))
+                share, with_way_past(discarded(fused(trace.weights, self.heads), self.discard)), alone=1.0
             ),
         )
         return traces[0].drawn(found)

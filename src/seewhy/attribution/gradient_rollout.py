@@ -53,4 +53,4 @@ class GradientRollout(AttentionMethod):
 
 def _through(trace: AttentionTrace, share: Share) -> Share:
     favourable = (trace.slope * trace.weights).relu().mean(dim=1)  # equation 5
-    return share + trace.carried(share, favourable)  # equation 6, for one row of R
+    return share + trace.carried(share, favourable, divided=False)  # equation 6, for one row of R

@@ -32,8 +32,8 @@ class LeGrad(AttentionMethod):
         Heatmap (b, h, w) on the patches, not negative, in units of the score per unit of attention.
 
     Raises:
-        MethodError: the network has no self-attention over places of the picture, its head cannot be applied to single layers, or the
-            target looks inside the network.
+        MethodError: the network has no self-attention over places of the picture, its head cannot be applied to single layers, as where
+            attention is factorized into time and space, or the target looks inside the network.
 
     Limits: the head was trained for the last layer, and for the class token where it reads that: what it makes of earlier layers and of
         mean tokens need not mean much; `last` and `pool` leave them out. What attention is worth is

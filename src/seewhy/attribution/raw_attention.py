@@ -63,4 +63,8 @@ class RawAttention(AttentionMethod):
             raise MethodError(f"there is no attention layer {self.block}: the network has {len(traces)}, from 0")
         trace = traces[self.block]
         asked = traces[-1].asked() if trace.tokens == traces[-1].tokens else trace.asked()
+        if bool((asked * trace.outside()).any()):
+            raise MethodError(
+                f"the token that the answer is read from takes no part in {trace.layer!r}, which looks along time only; choose another `block`"
+            )
         return trace.drawn(trace.carried(asked, fused(trace.weights, self.heads)))

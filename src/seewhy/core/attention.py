@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
-from jaxtyping import Float, Int
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seewhy.errors import GradientError
@@ -21,15 +22,20 @@ class AttentionTrace:
     looks within windows has one row per window; `slots` says where each token of the picture lies in them, shifts and padding
     accounted for. Methods mix the heads first and then use `carried` or `spread`, which are the same for both.
 
+    A factorized transformer for clips (TimeSformer) looks along time within each place, and then within each frame. Its windows are the
+    places, or the frames. A class token that takes no part has a slot of -1; one that is copied into every frame, and afterwards is the
+    mean of its copies, has them in `copies` (and a slot of -1 too).
+
     Attributes:
         layer: name of the module that computes it.
         weights: (rows, heads, m, m): the second to last axis are the tokens that look, the last those that are looked at; they add up to 1.
         extra: tokens without a place that come first: class, distillation, registers.
-        grid: (h, w) of the other n - extra tokens, row by row.
+        grid: (h, w), or (t, h, w) for clips, of the other n - extra tokens, row by row.
         gradient: derivative of the score at the weights.
         own_gradient: derivative at the weights of the score that the head gives to this layer's own output; None where the head does
             not fit that output, as at the earlier stages of a pyramid.
         slots: (b, n): for each token its position among the rows * m of the windows; None where the layer looks at the whole picture.
+        copies: (b, extra, g): the positions of each token without a place that lies in all windows of its image; None where none does.
         read: of the last layer: the tokens whose output the answer depends on; empty where that was not found out.
     """
 
@@ -41,6 +47,12 @@ class AttentionTrace:
     own_gradient: Float[Tensor, "rows heads m m"] | None = None
     slots: Int[Tensor, "b n"] | None = None
     read: tuple[int, ...] = ()
+    copies: Int[Tensor, "b extra g"] | None = None
+
+    @property
+    def factorized(self) -> bool:
+        """Whether tokens without a place are copied into the windows of this layer, or stay outside of all."""
+        return self.slots is not None and bool((self.slots < 0).any())
 
     @property
     def tokens(self) -> int:
@@ -59,28 +71,59 @@ class AttentionTrace:
             raise GradientError("no gradient of the attention is there; ask for it: probe.attention(gradients=True)")
         return self.gradient
 
-    def carried(self, share: Float[Tensor, "b n"], matrix: Float[Tensor, "rows m m"]) -> Float[Tensor, "b n"]:
+    def carried(
+        self,
+        share: Float[Tensor, "b n"],
+        matrix: Float[Tensor, "rows m m"],
+        *,
+        alone: float = 0.0,
+        divided: bool = True,
+    ) -> Float[Tensor, "b n"]:
         """Return share @ matrix: what each token is given, where each token that looks has so much to give.
 
         What goes to padding within windows belongs to no place, and is lost.
+
+        Args:
+            share: what each token has to give.
+            matrix: what each token that looks gives to each that is looked at.
+            alone: which part of what a token has stays with it where it takes no part in the layer.
+            divided: a token with several copies gives each copy an equal part, as the mean of them does. Otherwise each copy gives the whole:
+                for weights times their gradient, which has that division in it already.
         """
         if self.slots is None:
             return (share[:, None] @ matrix)[:, 0]
         rows, size = matrix.shape[:2]
-        laid = share.new_zeros(rows * size).scatter(0, self.slots.flatten(), share.flatten())
+        inside = self.slots >= 0
+        laid = share.new_zeros(rows * size).index_add(0, self.slots[inside], share[inside])
+        if self.copies is not None:
+            each = share[:, : self.extra, None] / (self.copies.shape[2] if divided else 1)
+            laid = laid.index_add(0, self.copies.flatten(), each.expand(self.copies.shape).flatten())
         given = (laid.view(rows, 1, size) @ matrix).flatten()
-        return given[self.slots]
+        found = given[self.slots.clamp_min(0)].where(inside, alone * share)
+        if self.copies is None:
+            return found
+        return torch.cat([given[self.copies].sum(dim=2), found[:, self.extra :]], dim=1)
 
-    def spread(self, matrix: Float[Tensor, "rows *heads m m"]) -> Float[Tensor, "b *heads n n"]:
-        """Return a matrix over all tokens of the picture: between different windows it is zero."""
+    def spread(self, matrix: Float[Tensor, "rows *heads m m"], *, alone: float = 0.0) -> Float[Tensor, "b *heads n n"]:
+        """Return a matrix over all tokens of the picture: between different windows it is zero. `alone` as in `carried`.
+
+        Of a layer whose class token is copied or stays outside, the matrix has no heads.
+        """
         if self.slots is None:
             return matrix
+        if self.factorized:
+            return self._row_by_row(matrix, alone)
         window, place = self.slots // matrix.shape[-1], self.slots % matrix.shape[-1]  # (b, n)
         heads_last = matrix.movedim((-2, -1), (1, 2))  # (rows, m, m, *heads)
         found = heads_last[window[:, :, None], place[:, :, None], place[:, None, :]]
         same = window[:, :, None] == window[:, None, :]
         kept = found * same.view(*same.shape, *[1] * (found.dim() - 3))
         return kept.movedim((1, 2), (-2, -1))
+
+    def _row_by_row(self, matrix: Float[Tensor, "rows m m"], alone: float) -> Float[Tensor, "b n n"]:
+        each = torch.eye(self.tokens, dtype=matrix.dtype, device=matrix.device)
+        rows = [self.carried(row.expand(self.images, -1), matrix, alone=alone) for row in each]
+        return torch.stack(rows, dim=1)
 
     def asked(self) -> Float[Tensor, "b n"]:
         """Return how much each token's view counts: class and distillation tokens equally where the answer is read from them; else all
@@ -90,6 +133,12 @@ class AttentionTrace:
         share = self.weights.new_zeros(self.images, self.tokens)
         share[:, list(named)] = 1 / len(named)
         return share
+
+    def outside(self) -> Bool[Tensor, "b n"]:
+        """Say which tokens take no part in the layer."""
+        if self.slots is None:
+            return torch.zeros(self.images, self.tokens, dtype=torch.bool, device=self.weights.device)
+        return (self.slots < 0) if self.copies is None else torch.zeros_like(self.slots, dtype=torch.bool)
 
     def drawn(self, share: Float[Tensor, "b n"]) -> Float[Tensor, "b *spatial"]:
         """Return what the tokens with a place have, on the grid."""

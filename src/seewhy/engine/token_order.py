@@ -1,6 +1,6 @@
 """In which order the tokens of a clip or volume come: measured, by changing a part of the input and seeing which tokens change."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import permutations, product
 from math import prod
 
@@ -48,12 +48,11 @@ def measured(
     return Places(known, tuple(found[count] for count in sorted(found)))
 
 
-def _dividing(pixels: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """Yield every grid of square patches that divide the input, over as many frames each as divide the clip."""
-    time, height, width = pixels
-    sides = [side for side in range(1, max(height, width)) if not height % side and not width % side]
-    for each, side in product([step for step in range(1, time + 1) if not time % step], sides):
-        yield time // each, height // side, width // side
+def _dividing(pixels: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return every grid whose cells divide the input without a rest, square patches first."""
+    sides = [[side for side in range(1, length + 1) if not length % side] for length in pixels]
+    cells = sorted(product(*sides), key=lambda cell: max(cell[-2:]) / min(cell[-2:]))
+    return [tuple(length // side for length, side in zip(pixels, cell, strict=True)) for cell in cells]
 
 
 def _fits(count: int, size: tuple[int, ...]) -> bool:

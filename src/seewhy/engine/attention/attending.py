@@ -11,7 +11,8 @@ from seewhy.core.attention import AttentionTrace, Pool
 from seewhy.core.cost import Cost
 from seewhy.core.needs import Needs
 from seewhy.core.trace import Reading
-from seewhy.engine.attention.places import Layout, placed_layouts, plain_layouts, shaped
+from seewhy.engine.attention.layout import Layout
+from seewhy.engine.attention.places import placed_layouts, plain_layouts, shaped
 from seewhy.engine.attention.record import Cut, Record, Seen, watched
 from seewhy.engine.block import Bill, Block, Question
 from seewhy.engine.partial import TOLERANCE
@@ -29,11 +30,13 @@ class _Facts:
         kept: which of the attention that runs the answer depends on.
         read: tokens that the answer is read from.
         blocks: the block around each attention.
+        factorized: each block looks along time and then within frames, so that no attention has the whole block to itself.
     """
 
     kept: tuple[int, ...]
     read: tuple[int, ...]
     blocks: tuple[str | None, ...]
+    factorized: bool
 
 
 def attention_of(
@@ -41,8 +44,10 @@ def attention_of(
 ) -> tuple[AttentionTrace, ...]:
     """Return the attention of each layer; see `seewhy.core.probe.Probe.attention`."""
     block = question.block
-    if block.inputs.dim() != 4:
-        raise MethodError(f"attention is read for pictures (b, c, h, w), not for {tuple(block.inputs.shape)}; {OTHERS}")
+    if block.inputs.dim() not in (4, 5):
+        raise MethodError(
+            f"attention is read for pictures (b, c, h, w) and clips (b, c, t, h, w), not for {tuple(block.inputs.shape)}; {OTHERS}"
+        )
     own = _layerwise(question, bill, layerwise) if layerwise else ()
     if layerwise and not gradients:
         return own
@@ -99,6 +104,7 @@ def _trace(
         gradient=None if gradient is None else ready(gradient),
         own_gradient=None if own is None else ready(own),
         slots=layout.slots,
+        copies=layout.copies,
         read=last.read if last else (),
     )
 
@@ -151,7 +157,7 @@ def _layouts(block: Block, record: Record, kept: tuple[int, ...]) -> list[Layout
                 f"{seen.name} lets {seen.weights.shape[-2]} tokens look at {seen.weights.shape[-1]} others, and only attention among "
                 f"the same tokens is covered; {OTHERS}"
             )
-    plain = plain_layouts(record, block.inputs)
+    plain = plain_layouts(record, block.inputs, block.network.places(block.inputs))
     if plain is not None:
         return plain
     key = ("windows", tuple(block.inputs.shape))
@@ -163,12 +169,12 @@ def _layouts(block: Block, record: Record, kept: tuple[int, ...]) -> list[Layout
 
 def _placed(block: Block, kept: tuple[int, ...]) -> list[Layout]:
     """Place windows, in a pass of their own that is not counted: the answers are not asked for."""
-    record = Record(len(block.inputs), keep=True)
+    record, places = Record(len(block.inputs), keep=True), block.network.places(block.inputs)
     leaf = block.inputs.detach().clone().requires_grad_()
     block.network.watched(leaf, watched(block.network.module, record))
     record.seen = [record.seen[number] for number in kept]
     with _differentiating(block):
-        return placed_layouts(record, block.inputs)
+        return placed_layouts(record, block.inputs, places)
 
 
 @contextmanager
@@ -204,7 +210,8 @@ def _learned(block: Block, record: Record, output: Tensor, kept: tuple[int, ...]
     blocks = tuple(
         next((name for name in names if sum(name in others for others in around) == 1), None) for names in around
     )
-    facts = _Facts(kept, _read(block, record.seen[-1], output, layouts[-1]), blocks)
+    factorized = any(layout.slots is not None and bool((layout.slots < 0).any()) for layout in layouts)
+    facts = _Facts(kept, _read(block, record.seen[-1], output, layouts[-1]), blocks, factorized)
     block.network.remembered[_key(block)] = facts
     return facts
 
@@ -212,10 +219,15 @@ def _learned(block: Block, record: Record, output: Tensor, kept: tuple[int, ...]
 def _read(block: Block, last: Seen, output: Tensor, layout: Layout) -> tuple[int, ...]:
     """Return the tokens behind the last attention that the answer depends on: those whose view of the others changes it."""
     (found,) = _mixed_gradients(block, output, [last.weights])
-    if found is None or layout.slots is not None:
+    if found is None or (layout.slots is not None and block.inputs.dim() == 4):
         return ()
-    felt = shaped(found, len(block.inputs), layout).abs().amax(dim=(0, 1, 3))
-    return tuple(felt.nonzero()[:, 0].tolist())
+    felt = shaped(found, len(block.inputs), layout).abs().amax(dim=(1, 3))  # (rows, m)
+    if layout.slots is not None:
+        felt = felt.flatten()[layout.slots.clamp_min(0)] * (layout.slots >= 0)
+    if layout.copies is not None:
+        copied = shaped(found, len(block.inputs), layout).abs().amax(dim=(1, 3)).flatten()[layout.copies].amax(dim=2)
+        felt = torch.cat([copied, felt[:, layout.extra :]], dim=1)
+    return tuple(felt.amax(dim=0).nonzero()[:, 0].tolist())
 
 
 def _layerwise(question: Question, bill: Bill, pool: Pool) -> tuple[AttentionTrace, ...]:
@@ -226,6 +238,11 @@ def _layerwise(question: Question, bill: Bill, pool: Pool) -> tuple[AttentionTra
             f"the target looks inside the network, and the head is to be applied to each layer; ask for a class, or {OTHERS}"
         )
     facts = _facts(block)
+    if facts.factorized:
+        raise MethodError(
+            "attention is factorized into time and space, so no attention has a block of its own to whose output the head could be applied; "
+            f"'gradient-rollout' composes both, or {OTHERS}"
+        )
     record, cut = Record(images), Cut(_distinct(facts), pool)
     try:
         output = block.network.watched(block.inputs, watched(block.network.module, record, cut))

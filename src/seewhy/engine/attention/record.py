@@ -62,12 +62,14 @@ class Seen:
         before: how many modules had finished when the innermost of them began.
         weights: what was multiplied with the values, (rows, heads, m, m) or (rows * heads, m, m).
         value: what they were multiplied with, where it is kept.
+        made: the product, where it is kept.
     """
 
     within: tuple[str, ...]
     before: int
     weights: Tensor
     value: Tensor | None
+    made: Tensor | None = None
 
     @property
     def name(self) -> str:
@@ -164,7 +166,10 @@ class Record(TorchFunctionMode):
         if position is not None and operation.args[position] in self._softmax:
             return self._product(operation, position)
         out = operation.run()
-        if operation.kind == "softmax" and _over_last(operation, out):
+        if operation.kind == "softmax" and isinstance(out, Tensor) and out.dim() > 4 and out.shape[-1] == out.shape[-2]:
+            self._count += 1
+            self._square.add(self._count)  # a table with more axes, as of heads and groups, is not understood
+        elif operation.kind == "softmax" and _over_last(operation, out):
             self._count += 1
             self._softmax[out] = self._count
             self._square |= {self._count} if out.shape[-1] == out.shape[-2] else set()
@@ -191,26 +196,28 @@ class Record(TorchFunctionMode):
                 f"the weights of a fused attention could not be recomputed: their product with the values is {float(apart):.2g} off, "
                 f"of {float(largest):.2g}; switch to the plain implementation of attention, or use 'rise'"
             )
-        self._keep(weights, value)
-        return found
+        return self._keep(weights, value, found)
 
     def _product(self, operation: Operation, position: int) -> Any:
         weights = operation.args[position]
         self._square.discard(self._softmax[weights])
         started = self._started(weights)
-        self._keep(started, operation.args[1] if position == 0 else None)
-        return operation.function(
+        made = operation.function(
             *operation.args[:position], started, *operation.args[position + 1 :], **operation.kwargs
         )
+        return self._keep(started, operation.args[1] if position == 0 else None, made)
 
     def _started(self, weights: Tensor) -> Tensor:
         """Return weights that are part of the graph; the first ones start it."""
         return weights if weights.requires_grad else weights.detach().requires_grad_()
 
-    def _keep(self, weights: Tensor, value: Tensor | None) -> None:
+    def _keep(self, weights: Tensor, value: Tensor | None, made: Any) -> Any:
+        """Write an attention down, and return what it made; a copy where it is kept, as the network may write into it."""
         within = tuple(name for name, _ in self._running if name)
         before = self._running[-1][1] if self._running else 0
-        self.seen.append(Seen(within, before, weights, value if self.keep else None))
+        kept = made if self.keep and isinstance(made, Tensor) else None
+        self.seen.append(Seen(within, before, weights, value if self.keep else None, kept))
+        return made if kept is None else made.clone()
 
     def begin(self, name: str, module: nn.Module, args: Any, kwargs: Any) -> None:
         """Note that a module begins; what the network itself is given is where the image comes in."""
@@ -223,7 +230,7 @@ class Record(TorchFunctionMode):
         """Note that a module has finished, and what it put out."""
         self._running.pop()
         made = first_of(output)
-        if made is None or not made.is_floating_point() or len(made) != self.rows or made.dim() not in (3, 4):
+        if made is None or not made.is_floating_point() or len(made) != self.rows or made.dim() not in (3, 4, 5):
             return None
         self.finished.append(Finished(name, module, tuple(made.shape), made if self.keep else None))
         return with_first(output, made.clone()) if self.keep else None
