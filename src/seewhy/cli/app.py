@@ -16,9 +16,11 @@ from seewhy.cli.options import (
     BudgetOption,
     Checkpoint,
     Device,
+    End,
     FillOption,
     FitName,
     Force,
+    Frames,
     Layer,
     ModelName,
     Out,
@@ -26,6 +28,8 @@ from seewhy.cli.options import (
     Seed,
     SegmentsOption,
     Settings,
+    Start,
+    Stride,
     Target,
 )
 from seewhy.cli.student_commands import COMMANDS as STUDENT_COMMANDS
@@ -86,15 +90,21 @@ def explain(
             help="fast: bfloat16 and merged norms where the map of the first photo stays the same.",
         ),
     ] = "exact",
+    frames: Frames = None,
+    stride: Stride = None,
+    start: Start = None,
+    end: End = None,
 ) -> None:
-    """Show where in each photo the evidence for the answer lies, and how far to trust that.
+    """Show where in each photo or clip the evidence for the answer lies, and how far to trust that.
 
     Writes for each photo NAME.why.png (the map), NAME.why.html (the page to read), NAME.why.json (every number) and NAME.why.npz (the raw map).
+    For a network for clips, a video, an animation or a folder of frames is one clip; it gets NAME.why.mp4 (video, map, curve of importance),
+    NAME.why.webp (a small preview) and NAME.why.sheet.png (frames on one scale) in place of the picture.
     Exit codes: 0 all done, 2 wrong use, 3 some photos failed, 130 interrupted.
     """
     from seewhy.cli.choosing import MethodOrder
     from seewhy.cli.explaining import run
-    from seewhy.cli.job import Order
+    from seewhy.cli.job import ClipOrder, Order
 
     run(
         Order(
@@ -113,6 +123,7 @@ def explain(
             seed=seed,
             device=device,
             profile=profile,
+            clip=ClipOrder(frames, stride, start, end),
         )
     )
 

@@ -1,5 +1,6 @@
 """`seewhy explain`: source after source, good ones done even where others fail."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -12,9 +13,12 @@ from seewhy.cli.explaining_clips import explain_clip
 from seewhy.cli.explaining_photos import explain_photo
 from seewhy.cli.job import Job, Order
 from seewhy.cli.outputs import prepare
-from seewhy.cli.photos import photo_by_photo
+from seewhy.cli.photos import Show, photo_by_photo
+from seewhy.cli.progress import Watch
 from seewhy.core.method import Method
 from seewhy.core.target import Target
+from seewhy.data.picture import expand
+from seewhy.data.source import clips_in, holds_frames
 from seewhy.data.video import is_video
 from seewhy.engine.anatomy import sample_of
 from seewhy.engine.fast import Profile
@@ -32,6 +36,8 @@ def settled(order: Order, progress: Progress | None = None) -> Job:
     fit = chosen_fit(order.fit)
     model = load_model(order.model, order.checkpoint)
     model.needs_preprocessing()
+    if order.clip.frames is not None:
+        model = replace(model, frames=order.clip.frames)
     profile = chosen_profile(order.profile)
     session = Session(model, device=order.device, seed=order.seed, profile=profile, progress=progress)
     asked, why = _method(order, session)
@@ -50,16 +56,23 @@ def _method(order: Order, session: Session) -> tuple[Method, str]:
 
 def explain_source(job: Job, source: Path, stem: str) -> dict[str, Any]:
     """Explain one source after its kind."""
-    if is_video(source):
+    if is_video(source) or (job.session.model.frames is not None and holds_frames(source)):
         return explain_clip(job, source, stem)
     return explain_photo(job, source, stem)
 
 
 def run(order: Order) -> None:
-    """Explain every photo; end with exit code 3 where some failed."""
-    photo_by_photo(
-        order.photos, lambda watch: partial(explain_source, settled(order, watch.passes)), as_json=order.as_json
-    )
+    """Explain every source; end with exit code 3 where some failed."""
+    jobs: list[Job] = []
+
+    def settle(watch: Watch) -> Show:
+        jobs.append(settled(order, watch.passes))
+        return partial(explain_source, jobs[0])
+
+    def sources(given: list[Path]) -> list[Path]:
+        return expand(given) if jobs[0].session.model.frames is None else clips_in(given)
+
+    photo_by_photo(order.photos, settle, as_json=order.as_json, sources=sources)
 
 
 def chosen_fit(fit: str | None) -> Fit | None:

@@ -12,6 +12,21 @@ from seewhy.engine.model import Fit
 
 
 @dataclass(frozen=True)
+class ClipOrder:
+    """Which frames of a video are taken: how many, how far apart, between which seconds; None is what the model states, or all."""
+
+    frames: int | None = None
+    stride: int | None = None
+    start: float | None = None
+    end: float | None = None
+
+    def words(self) -> list[str]:
+        """Return the options that say the same."""
+        given = [(f"--{name}", value) for name, value in vars(self).items() if value is not None]
+        return [word for name, value in given for word in (name, f"{value:g}")]
+
+
+@dataclass(frozen=True)
 class Order:
     """What was asked on the command line."""
 
@@ -30,6 +45,7 @@ class Order:
     seed: int
     device: str | None
     profile: str = "exact"
+    clip: ClipOrder = ClipOrder()
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,7 @@ def command(order: Order, photo: Path) -> str:
     ):
         words += [name, value] if value is not None else []
     words += order.about.words()
+    words += order.clip.words()
     words += ["--profile", order.profile] if order.profile != "exact" else []
     words += ["--checkpoint", str(order.checkpoint)] if order.checkpoint else []
     words += ["--seed", str(order.seed)] if order.seed else []

@@ -83,3 +83,27 @@ FillOption = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Of everything that is drawn at random.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, mps …", show_default=False)]
+Frames = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Of a clip: how many frames the network is given; as the model states by default.",
+        show_default=False,
+    ),
+]
+Stride = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Of a clip: frames of the video from one to the next; by default as the model states, or spread over all of it.",
+        show_default=False,
+    ),
+]
+Start = Annotated[
+    float | None,
+    typer.Option(min=0.0, metavar="SECONDS", help="Of a clip: where in the video it begins.", show_default=False),
+]
+End = Annotated[
+    float | None,
+    typer.Option(min=0.0, metavar="SECONDS", help="Of a clip: where in the video it ends.", show_default=False),
+]

@@ -17,20 +17,27 @@ Show = Callable[[Path, str], dict[str, Any]]
 """Does one photo, given the name of its files without their endings; returns its numbers."""
 
 
-def photo_by_photo(given: list[Path], settle: Callable[[Watch], Show], *, as_json: bool) -> None:
+def photo_by_photo(
+    given: list[Path],
+    settle: Callable[[Watch], Show],
+    *,
+    as_json: bool,
+    sources: Callable[[list[Path]], list[Path]] = expand,
+) -> None:
     """Do every photo; end with exit code 3 where some failed.
 
     Args:
         given: photos, and folders of them.
         settle: settles what all photos share, so that a mistake in it costs no work.
         as_json: print the numbers of all photos.
+        sources: makes of what was given what is done one by one, once all is settled.
     """
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     with watched() as watch:
         with console.usage():
-            photos = expand(given)
             show = settle(watch)
+            photos = sources(given)
         watch.begin(len(photos))
         for photo, stem in zip(photos, stems(photos), strict=True):
             try:

@@ -1,5 +1,6 @@
 """Prepare whatever a user names: a picture, a video, an animation, a folder of frames, an array."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from seewhy.data.video import is_video
 from seewhy.engine.model import Fit, Model
 from seewhy.engine.preprocessing import prepare_clip
 from seewhy.engine.volumes import prepare_volume
-from seewhy.errors import ModelError
+from seewhy.errors import DataError, ModelError
 
 LONGEST = 1920
 """Longer side of a clip's frames at most, in pixels: larger ones are made smaller while they are read, and a note says so."""
@@ -66,6 +67,28 @@ def holds_frames(source: Any) -> bool:
     if isinstance(source, (np.ndarray, Tensor)):
         return source.ndim not in {2, 3}
     return is_pictures(source)
+
+
+def clips_in(sources: Iterable[str | Path]) -> list[Path]:
+    """Return what is explained one by one by a network for clips: files as they are; of a folder its videos and animations, or the folder itself
+    where its pictures are the frames of one clip, or what its folders hold.
+
+    Raises:
+        DataError: a folder in which there is none of these.
+    """
+    return [clip for source in map(Path, sources) for clip in (_inside(source) if source.is_dir() else [source])]
+
+
+def _inside(folder: Path, deeper: bool = True) -> list[Path]:
+    files = sorted(path for path in folder.iterdir() if path.name[0] != "." and path.is_file())
+    videos = [path for path in files if is_video(path) or path.suffix.lower() == ".gif"]
+    if videos or any(path.suffix.lower() in picture.ENDINGS for path in files):
+        return videos or [folder]
+    inner = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".") if deeper else []
+    found = [clip for path in inner for clip in _inside(path, deeper=False)]
+    if not found and deeper:
+        raise DataError(f"{folder}: no video and no frames in this folder")
+    return found
 
 
 def name_of(source: Any) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -94,6 +95,14 @@ class Reel:
             return 1.0
         wanted = max(min(gap, SLOWEST_GAP), min(SLOWEST_GAP, SHORTEST / len(self)))
         return gap / wanted
+
+    @property
+    def shown_at(self) -> list[float]:
+        """When each frame is shown in the moving picture, in seconds from its beginning; at an even pace where times do not grow."""
+        times, speed = self.times, self.speed
+        if all(later > earlier for earlier, later in pairwise(times)):
+            return [(time - times[0]) / speed for time in times]
+        return [number * min(SLOWEST_GAP, SHORTEST / len(self)) for number in range(len(self))]
 
     def original(self, frame: int) -> Image.Image:
         """Return one frame."""

@@ -40,7 +40,7 @@ def examine_clip(asked: Asked, command: str = "") -> ClipReport:
     return ClipReport(
         name=sample.name,
         size=(sample.view(0).width, sample.view(0).height),
-        reel=replace(drawn, title=f"why {main.targets[0]}?   {sample.name}"),
+        reel=replace(drawn, title=f"why {main.targets[0]}? · {sample.name}"),
         rate=0.0 if sample.clip is None else sample.clip.rate,
         model=asked.session.model.title,
         method=method.title,
