@@ -245,6 +245,14 @@ class Recurrent(nn.Module):
         return self.head(self.lstm(x.permute(0, 2, 1, 3).flatten(2))[0][:, -1])
 
 
+def test_a_recurrent_layer_adds_up(images):
+    """Its gates and what they let through share as products do, without remainder."""
+    network = seeded(Recurrent())
+    found = lifted(network, images)
+    scores = network(images)[:, 1] - network(torch.zeros_like(images))[:, 1]
+    torch.testing.assert_close(found.heatmap.flatten(1).sum(dim=1), scores.detach(), rtol=1e-6, atol=1e-9)
+
+
 class TokensFirst(nn.Module):
     """Tokens along the first axis, images along the second."""
 
@@ -268,9 +276,7 @@ class Cut(nn.Module):
         return self.head(x.flatten(1)) + self.head(x.detach().flatten(1) ** 2)
 
 
-@pytest.mark.parametrize(
-    ("build", "words"), [(Recurrent, "no rule for lstm"), (TokensFirst, "remainder"), (Cut, "remainder")]
-)
+@pytest.mark.parametrize(("build", "words"), [(TokensFirst, "remainder"), (Cut, "remainder")])
 def test_what_the_rules_cannot_see_is_refused(build, words, images):
     with pytest.raises(seewhy.MethodError, match=words):
         lifted(seeded(build()), images)

@@ -296,18 +296,6 @@ class TestRefusals:
         with pytest.raises(seewhy.MethodError, match="'attn-lrp' and 'cp-lrp' have rules"):
             explained(seeded(SmallViT()), images)
 
-    def test_a_recurrent_layer(self, images):
-        class Recurrent(nn.Module):
-            def __init__(self) -> None:
-                super().__init__()
-                self.rnn, self.head = nn.LSTM(24, 5, batch_first=True), nn.Linear(5, 4)
-
-            def forward(self, x: Tensor) -> Tensor:
-                return self.head(self.rnn(x.transpose(1, 2).flatten(2))[0][:, -1])
-
-        with pytest.raises(seewhy.MethodError, match="no rule for lstm"):
-            explained(seeded(Recurrent()), images)
-
     def test_a_first_layer_that_sees_something_else(self, images):
         class Scales(SmallCNN):
             def forward(self, x: Tensor) -> Tensor:

@@ -20,7 +20,8 @@ class AttnLRP(RelevanceMethod):
     - softmax s of x, by its tangent: R_i = x_i (R_i - s_i sum_j R_j)
     - products O = A V, also of queries and keys: R_A = sum A V / (2 O) R_O, and R_V likewise: half and half
     - layer norm: x -> (x - mean) / deviation * weight, with the deviation held constant
-    - activations such as GELU: relevance passes unchanged
+    - activations such as GELU and tanh: relevance passes unchanged
+    - gates (sigmoid), also those of LSTM and GRU, are held constant: what they let through gets all (Arras et al. 2017)
     - linear maps: gamma rule, R_i = sum_j (x_i w_ij + gamma [x_i w_ij of the sign of z_j]) / (the same, summed over i) R_j
 
     Args:
@@ -34,12 +35,13 @@ class AttnLRP(RelevanceMethod):
 
     Raises:
         ConfigError: a negative gamma or epsilon.
-        MethodError: an operation without a rule, such as a recurrent layer.
+        MethodError: an operation without a rule, such as sorting.
 
     Limits: the softmax keeps what its tangent does not explain, so the map does not add up even without biases. The map depends on gamma,
         and the authors choose it anew for each vision transformer. On a network without attention this is LRP with the gamma rule.
     Source: Achtibat et al. 2024, AttnLRP, arXiv 2402.05602, equations 8, 13, 14 and 16, proposition 3.4. Differs in: epsilon is relative to
-        the layer's outputs; gamma is for negative activations and sums too, as the sign of each contribution says.
+        the layer's outputs; gamma is for negative activations and sums too, as the sign of each contribution says; gates, of which the paper does
+        not speak, are held constant, as halves would take from what a recurrent layer remembers one half at each step.
     """
 
     gamma: float = 0.05

@@ -33,12 +33,12 @@ class CPLRP(RelevanceMethod):
 
     Raises:
         ConfigError: a negative gamma or epsilon.
-        MethodError: an operation without a rule, such as a recurrent layer.
+        MethodError: an operation without a rule, such as sorting.
 
     Limits: says through which values the score came, never why attention looked there. With gamma 0 as noisy as the gradient.
         On a network without attention this is LRP.
     Source: Ali et al. 2022, XAI for Transformers: Better Explanations through Conservative Propagation, arXiv 2202.07304, section 4,
-        equations 10 and 11. Differs in: the identity rule for activations such as GELU; gates (sigmoid) are held constant too.
+        equations 10 and 11. Differs in: the identity rule for activations such as GELU; gates (sigmoid) are held constant too, also those of LSTM and GRU.
     """
 
     gamma: float = 0.0

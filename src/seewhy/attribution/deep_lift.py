@@ -28,7 +28,7 @@ class DeepLIFT(Method):
         which operations were met.
 
     Raises:
-        MethodError: the network has an operation without such a rule (an LSTM, sorting), or chooses by a mask that depends on the image.
+        MethodError: the network has an operation without such a rule (sorting, a cumulative product), or chooses by a mask that depends on the image.
         ConfigError: a colour is asked for, and the model does not state its mean and std.
 
     Limits: a pixel that has the baseline's colour gets nothing, however much it matters. One baseline is one question; another one is another.
@@ -36,7 +36,8 @@ class DeepLIFT(Method):
     Source: Shrikumar et al. 2017, Learning Important Features Through Propagating Activation Differences, arXiv 1704.02685, section 3.5.1.
         Differs in: the paper leaves open what multiplies, divides and compares. Here products of two activations split evenly, d(ab) = mean(b)
         da + mean(a) db, and quotients as products do; norms are sums, squares, roots and quotients; softmax has the logarithmic mean of both probabilities in place of
-        each; of max pools the place of the larger of both maxima carries the difference. All of these leave no remainder. Softmax before the
+        each; of max pools the place of the larger of both maxima carries the difference; LSTM,
+        GRU and plain recurrent layers are unrolled into their steps. All of these leave no remainder. Softmax before the
         score is not taken away: ask for the logit.
     """
 

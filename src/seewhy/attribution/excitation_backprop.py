@@ -32,11 +32,11 @@ class ExcitationBackprop(Method):
         or a bias explains a winner; contrastive: differences of them.
 
     Raises:
-        MethodError: the network has attention, layer norms or recurrent layers, for which no such probabilities are defined.
+        MethodError: the network has attention or layer norms, for which no such probabilities are defined.
 
     Limits: without the contrast it shows what excites the network whatever the class. Meant for activations that are not negative.
     Source: Zhang et al. 2016, Top-down Neural Attention by Excitation Backprop, arXiv 1608.00507, equations 3, 5 and 7. Differs in: a
-        contribution counts by its own sign, so negative activations are allowed; sums of branches share by their positive parts; one pass
+        contribution counts by its own sign, so negative activations are allowed; sums of branches share by their positive parts; gates, also those of LSTM and GRU, are constants; one pass
         draws the contrast, for everything after the last layer is linear in it.
     """
 

@@ -40,7 +40,7 @@ class LibraGrad(Method):
 
     Raises:
         ConfigError: no layer is named.
-        MethodError: the layers have several grids, or the network has an operation that is not made linear, such as a recurrent layer.
+        MethodError: the layers have several grids, or the network has an operation that is not made linear, such as sorting.
 
     Limits: at the input as noisy as any gradient; a mean over blocks is calmer. Tokens without a place hold a part of each map.
     Source: Mehri et al. 2025, LibraGrad, CVPR 2025, arXiv 2411.16760, sections 3 and 4. Differs in: FullGrad+ without bias terms.

@@ -24,6 +24,7 @@ class LRP(RelevanceMethod):
     - z+ ("epsilon-plus"), for convolutions: R_i = sum_j (x_i w_ij)+ / sum_i (x_i w_ij)+ R_j
     - gamma ("epsilon-gamma-box"): contributions that have the sign of z_j count 1 + gamma times
     - alpha-beta ("epsilon-alpha2-beta1"): 2 times the share in the positive part, minus the share in the negative part
+    - gates (sigmoid), also those of LSTM and GRU: constants, so of gate times signal the signal gets all; tanh passes relevance on
     - first layer, by `first`: "box": x_i w_ij - l w_ij+ - h w_ij- with black l and white h; "flat": all alike; "squares": w_ij squared
 
     Args:
@@ -46,7 +47,8 @@ class LRP(RelevanceMethod):
     Limits: a sum that is kept does not make the shares true: rules differ, and so do their maps. z+ and alpha-beta hardly tell classes
         apart, as they follow what is excited; "epsilon" is as noisy as the gradient.
     Source: Bach et al. 2015, On Pixel-Wise Explanations by Layer-Wise Relevance Propagation, doi 10.1371/journal.pone.0130140, equations 56
-        to 60; composites: Montavon et al. 2019, doi 10.1007/978-3-030-28954-6_10; box rule: Montavon et al. 2017, arXiv 1512.02479.
+        to 60; composites: Montavon et al. 2019, doi 10.1007/978-3-030-28954-6_10; box rule: Montavon et al. 2017, arXiv 1512.02479;
+        gates: Arras et al. 2017, Explaining Recurrent Neural Network Predictions in Sentiment Analysis, arXiv 1706.07206, section 3.2.
         Differs in: epsilon is relative to the layer's outputs; negative activations and sums, by the sign of each contribution.
     """
 

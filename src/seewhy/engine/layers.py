@@ -170,14 +170,27 @@ def choose(
             answer, and a map of them repeats it: the last layer of the coarsest grid, behind which a decoder begins, is chosen instead.
     """
     layers = seen.layers
-    stateless = [index for index, layer in enumerate(layers) if not layer.carries]
-    chosen = _last(network, seen, gradients, answer_map, stateless)
-    if chosen is None:
-        chosen = _last(network, seen, gradients, answer_map, range(len(layers)))
+    tries = (
+        _memoryless(layers),
+        [index for index, layer in enumerate(layers) if not layer.carries],
+        range(len(layers)),
+    )
+    found = (_last(network, seen, gradients, answer_map, among) for among in tries)
+    chosen = next((index for index in found if index is not None), None)
     if chosen is None:
         return None
     name, runs = layers[chosen].name, layers[chosen].runs
     return name if runs == 1 or layers[chosen].stepped else f"{name}#{runs - 1}"
+
+
+def _memoryless(layers: Sequence[Layer]) -> list[int]:
+    """Return which layers neither hand a state from frame to frame nor are a part of one that does, such as the gates of a recurrent cell."""
+    cells = tuple(f"{layer.name}." for layer in layers if layer.carries)
+    return [
+        index
+        for index, layer in enumerate(layers)
+        if not layer.carries and not (cells and layer.name.startswith(cells))
+    ]
 
 
 def _last(

@@ -81,7 +81,7 @@ def composite_rules(composite: Composite, strength: Strength, first: Rewrite | N
     """Return the rules of a composite: one for convolutions, epsilon for what is dense, one for the first layer.
 
     Activations pass relevance on; sums, pools and what only moves numbers share it in proportion; the deviation of a norm and the
-    gates of a network (sigmoid) are held constant. Attention and recurrent layers are refused.
+    gates of a network (sigmoid), those of LSTM and GRU included, are held constant. Attention is refused.
     """
     convolution, dense = strength.of_convolutions(composite), epsilon_rule(strength.epsilon, strength.biases)
     return Rules(

@@ -41,12 +41,13 @@ def attn_lrp_rules(dense: Rewrite, convolution: Rewrite) -> Rules:
     """Return the rules of AttnLRP: softmax by its tangent, products half and half, the deviation of norms held constant.
 
     The tangent of softmax at x gives R_i = x_i (R_i - s_i sum_j R_j), which is x times its plain gradient; what the tangent leaves at
-    x = 0 is kept like a bias. Sigmoid likewise.
+    x = 0 is kept like a bias. Gates (sigmoid) are held constant: by the tangent and halves, what a recurrent layer remembers would lose half
+    of its relevance at each step.
     """
     return Rules(
         "AttnLRP",
-        {**ACTIVATIONS, **NORMS, **_linear(dense, convolution), "mul": halved},
-        exact=EXACT | {*SOFTMAX, *GATES},
+        {**ACTIVATIONS, **NORMS, **GATES, **_linear(dense, convolution), "mul": halved},
+        exact=EXACT | {*SOFTMAX},
         on_fallback="refuse",
         merge_norms=True,
     )

@@ -12,11 +12,14 @@ from torch.utils.weak import WeakIdKeyDictionary
 from seewhy.core.rules import Coverage, NotCovered, Operation, Rules, Status
 from seewhy.engine.operations import MOVING, kind_of_call, out_of_place, tensors, writes
 from seewhy.engine.spelling import spelled_attention, spelled_multi_head
+from seewhy.engine.spelling_recurrent import STEPS, spelled_cell, spelled_recurrent
 from seewhy.errors import MethodError
 
 _SPELLED: Mapping[str, Callable[[Operation], Any]] = {
     "multi-head attention": spelled_multi_head,
     "attention": spelled_attention,
+    **dict.fromkeys(STEPS, spelled_recurrent),
+    **dict.fromkeys((f"{kind}_cell" for kind in STEPS), spelled_cell),
 }
 _LINEAR = ("convolution", "linear")
 _FACTS = ("get", "size", "dim", "set", "requires_grad")
