@@ -14,8 +14,6 @@ from seewhy.data.clips import read_clip
 from seewhy.data.source import LONGEST, name_of
 from seewhy.engine.preprocessing import prepare_clip
 from seewhy.errors import ModelError
-from seewhy.render.movie import write_movie
-from seewhy.render.preview import write_preview
 from seewhy.report.clip import ClipReport
 from seewhy.report.clip_examine import examine_clip
 from seewhy.report.clip_numbers import clip_numbers
@@ -59,9 +57,8 @@ def clip_sample(job: Job, video: Path) -> Sample:
 
 def write(report: ClipReport, paths: dict[str, Path], *, force: bool) -> dict[str, Any]:
     """Write movie, preview, sheet, page and numbers of a clip; return the numbers."""
-    reel = report.reel
-    write_movie(paths["mp4"], reel.images(), seconds=reel.shown_at, force=force)
-    write_preview(paths["webp"], reel.images(), seconds=reel.shown_at, longest=640, force=force)
+    for ending in ("mp4", "webp"):
+        render.write_reel(paths[ending], report.reel, force=force)
     found = clip_numbers(report)
     contents = {
         "sheet.png": render.png_bytes(clip_sheet(report)),

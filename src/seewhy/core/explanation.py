@@ -17,6 +17,7 @@ from seewhy import render
 from seewhy.core.cost import Cost
 from seewhy.core.method import Method
 from seewhy.core.packing import packed, unpacked
+from seewhy.core.reel import reel
 from seewhy.core.registry import make
 from seewhy.core.rules import Coverage
 from seewhy.core.sample import Sample
@@ -146,6 +147,27 @@ class Explanation:
         picture, drawn = self._drawn(index)
         return render.overlay(picture, drawn, **(self._labels(index) | options))
 
+    def reel(self, index: int = 0, **options: Any) -> render.Reel:
+        """Return the moving pictures of one clip: `images()` yields them, `sheet(...)` puts frames beside one another; options as in `seewhy.core.reel.reel`.
+
+        Raises:
+            ShapeError: it explains a picture or a volume.
+        """
+        labels = self._labels(index) | {
+            "limit": self.scale_end(index),
+            "normalization": f"{self.scale_words} of the whole clip",
+        }
+        return reel(self.samples[index], self.heatmap[index], **(labels | options))
+
+    def sheet(self, index: int = 0, strongest: int = 6, evenly: int = 6, **options: Any) -> Image.Image:
+        """Draw frames of one clip with their maps on one scale: the strongest ones, and ones that lie evenly over the clip; options as in `reel`.
+
+        Raises:
+            ShapeError: it explains a picture or a volume.
+        """
+        drawn = self.reel(index, **options)
+        return drawn.sheet(drawn.picked(strongest, evenly))
+
     def figure(self, index: int = 0, **options: Any) -> "Figure":
         """Return a matplotlib figure of the same picture (extra `plot`); nothing global is touched."""
         picture, drawn = self._drawn(index)
@@ -196,20 +218,24 @@ class Explanation:
         }
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
-        """Write the explanation: `.npz` holds all of it, `.png` the picture of the first image, `.json` the numbers.
+        """Write the explanation: `.npz` holds all of it, `.png` the picture of the first image, `.json` the numbers; of a clip, `.mp4` is its movie
+        (frame, map, curve of importance), `.webp` and `.gif` are small previews of that, and `.png` is a sheet of its frames.
 
         Raises:
             DataError: another ending, a file that exists (unless `force`), a place that cannot be written.
         """
         path = Path(path)
+        if path.suffix in (".mp4", ".webp", ".gif"):
+            return render.write_reel(path, self.reel(), force=force)
         if path.suffix == ".png":
-            return render.write_bytes(path, render.png_bytes(self.overlay()), force=force)
+            return render.write_bytes(path, render.png_bytes(self._shown_whole(0)), force=force)
         if path.suffix == ".json":
             return render.write_bytes(path, json.dumps(self.summary(), indent=2).encode(), force=force)
         if path.suffix == ".npz":
             return render.write_bytes(path, packed(self.summary(), self.heatmap, self.error, self.samples), force=force)
         raise DataError(
-            f"{path.name}: an explanation is written as .npz (all of it), .png or .json, not {path.suffix or 'without an ending'}"
+            f"{path.name}: an explanation is written as .npz (all of it), .png or .json, of a clip also as .mp4, .webp or .gif, "
+            f"not {path.suffix or 'without an ending'}"
         )
 
     @classmethod
@@ -233,17 +259,23 @@ class Explanation:
             provenance=about["provenance"],
         )
 
+    def _shown_whole(self, index: int) -> Image.Image:
+        """Return the picture that shows most of one map: of a clip, its sheet."""
+        clip = self.heatmap.dim() == 4 and self.samples[index].placement is None
+        return self.sheet(index) if clip else self.overlay(index)
+
     def _repr_png_(self) -> bytes:
-        return render.png_bytes(self.overlay())
+        return render.png_bytes(self._shown_whole(0))
 
     def _repr_html_(self) -> str:
         cells = []
         for index in range(min(len(self), 8)):
             alt = f"{self.method.title} for {self.targets[index]}, score {self.score[index]:.3g} {self.unit}"
-            picture = self.overlay(index)
-            picture.thumbnail((440, 520))
-            source = render.data_uri(render.webp_bytes(picture, 75), "image/webp")
-            cells.append(f'<img src="{source}" alt="{escape(alt, quote=True)}" style="max-width:48%;margin:4px">')
+            picture = self._shown_whole(index)
+            wide = self.heatmap.dim() == 4
+            picture.thumbnail((1200, 900) if wide else (440, 520))
+            source, share = render.data_uri(render.webp_bytes(picture, 75), "image/webp"), 98 if wide else 48
+            cells.append(f'<img src="{source}" alt="{escape(alt, quote=True)}" style="max-width:{share}%;margin:4px">')
         more = f"<p>and {len(self) - 8} more images</p>" if len(self) > 8 else ""
         return f"<div>{''.join(cells)}{more}</div>"
 

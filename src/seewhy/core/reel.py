@@ -1,6 +1,6 @@
 """How an explanation of a clip is drawn: importance of its frames, and one scale for all of them."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -11,9 +11,6 @@ from seewhy.core.sample import Sample
 from seewhy.errors import ShapeError
 from seewhy.ops.filters import resize
 from seewhy.render.reel import Reel
-
-if TYPE_CHECKING:
-    from seewhy.core.explanation import Explanation
 
 DRAWN = 400
 """Longer side, in pixels, at which frames are drawn."""
@@ -30,40 +27,39 @@ def frame_importance(heatmap: Float[Tensor, "t h w"], frames: int) -> Float[Tens
 
 
 def reel(
-    explanation: "Explanation", index: int = 0, *, longest: int = DRAWN, area: Bool[Tensor, "t h w"] | None = None
+    sample: Sample,
+    heatmap: Float[Tensor, "t h w"],
+    *,
+    longest: int = DRAWN,
+    area: Bool[Tensor, "t h w"] | None = None,
+    **scale: Any,
 ) -> Reel:
-    """Return what is drawn of one clip of a block.
+    """Return what is drawn of one clip.
 
     Args:
-        explanation: of clips.
-        index: which of them.
+        sample: the clip.
+        heatmap: its map, at any resolution.
         longest: longer side of a frame as it is drawn, in pixels; smaller frames keep their size.
         area: places of the input (t, h, w) that get a line around them.
+        scale: sign, limit, unit and words, as `seewhy.render.reel.Reel` takes them.
 
     Raises:
-        ShapeError: it explains a picture or a volume.
+        ShapeError: the map is that of a picture or of a volume.
     """
-    sample, heatmap = explanation.samples[index], explanation.heatmap[index]
     if heatmap.dim() != 3 or sample.placement is not None:
-        raise ShapeError(
-            "a moving picture is made of the explanation of a clip; this one explains a picture or a volume"
-        )
+        raise ShapeError("moving pictures and sheets of frames are made of a clip; this explains a picture or a volume")
     count = sample.inputs.shape[1]
     frames = _frames(sample, count, longest)
     size = frames.shape[1:3]
     clip = sample.clip
     return Reel(
         frames=frames,
-        maps=explanation.in_source(index, size).float().cpu().numpy(),
+        maps=sample.to_source(heatmap, size).float().cpu().numpy(),
         seconds=None if clip is None else clip.seconds,
         numbers=range(count) if clip is None else clip.numbers,
-        importance=frame_importance(heatmap, count).numpy(),
-        signed=explanation.method.signed,
-        limit=explanation.scale_end(index),
-        title=f"{explanation.targets[index]} · {explanation.method.title}",
-        unit=explanation.map_unit,
-        normalization=f"{explanation.scale_words} of the whole clip",
+        importance=frame_importance(heatmap, count).cpu().numpy(),
         areas=None if area is None else drawn_area(sample, area, size),
+        **scale,
     )
 
 

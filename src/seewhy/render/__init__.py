@@ -8,10 +8,12 @@ from seewhy.render.grid import grid
 from seewhy.render.matrix import matrix
 from seewhy.render.outline import contours, strongest
 from seewhy.render.overlay import overlay, stacked
+from seewhy.render.reel import Reel, write_reel
 from seewhy.render.scene import resample, scene
 
 __all__ = [
     "PALETTES",
+    "Reel",
     "colorize",
     "contact",
     "contours",
@@ -28,4 +30,5 @@ __all__ = [
     "strongest",
     "webp_bytes",
     "write_bytes",
+    "write_reel",
 ]

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from os import PathLike
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -12,6 +15,8 @@ from PIL import Image, ImageDraw
 from seewhy.errors import ShapeError
 from seewhy.render.bar import bar, figures
 from seewhy.render.contact import contact
+from seewhy.render.movie import write_movie
+from seewhy.render.preview import write_preview
 from seewhy.render.scene import scene
 from seewhy.render.text import INK, PAPER, SOFT, face, legible, line_height, shortened
 
@@ -168,12 +173,12 @@ class Reel:
         return drawn
 
     def sheet(
-        self, picked: Sequence[tuple[str, Sequence[int]]], *, notes: Sequence[str] = (), cell: int = 240
+        self, groups: Sequence[tuple[str, Sequence[int]]], *, notes: Sequence[str] = (), cell: int = 240
     ) -> Image.Image:
         """Draw frames with their maps on one sheet, one scale for all.
 
         Args:
-            picked: groups of frames, each with what it is: ("strongest", [7, 3]).
+            groups: frames, each with what it is: ("strongest", [7, 3]).
             notes: lines at the foot.
             cell: longer side in pixels of a picture.
         """
@@ -182,12 +187,12 @@ class Reel:
                 self.overlaid(frame),
                 (f"{name}: {self.stamp(frame)}", f"{figures(float(self.importance[frame]))} {self.unit}".strip()),
             )
-            for name, frames in picked
+            for name, frames in groups
             for frame in frames
         ]
         shrink = min(1.0, cell / max(self.size))
         size = (max(1, round(self.size[0] * shrink)), max(1, round(self.size[1] * shrink)))
-        columns = min(max(len(frames) for _, frames in picked), 8)
+        columns = min(max(len(frames) for _, frames in groups), 8)
         width = max(420, columns * (size[0] + 14) + 14)
         scale = bar(width, 14, signed=self.signed, limit=self.limit, notes=(self._scale_words,))
         return contact(
@@ -198,6 +203,14 @@ class Reel:
             foot=scale,
             notes=(f"number under a frame: {self.about}", *notes),
         )
+
+    def picked(self, strongest: int = 6, evenly: int = 6) -> list[tuple[str, list[int]]]:
+        """Return frames for a sheet: the strongest ones, strongest first, and ones that lie evenly over the clip, so that the rest can be judged too."""
+        groups = [
+            ("strongest", strongest_frames(self.importance, min(strongest, len(self)))),
+            ("evenly", uniform_frames(len(self), evenly)),
+        ]
+        return [group for group in groups if group[1]]
 
     @property
     def _scale_words(self) -> str:
@@ -262,6 +275,18 @@ class Reel:
         ):
             pen.text((x, _CHART), text, fill=SOFT, font=font, anchor=anchor)
         return whole
+
+
+def write_reel(path: str | PathLike[str], reel: Reel, *, force: bool = False) -> Path:
+    """Write the moving pictures of a clip: `.mp4` as a movie (H.264), `.webp` or `.gif` as a preview of at most 2 MB.
+
+    Raises:
+        DataError: the file exists, or cannot be written.
+        MissingExtra: a movie, and the package `av` is not installed.
+    """
+    if Path(path).suffix.lower() == ".mp4":
+        return write_movie(path, reel.images(), seconds=reel.shown_at, force=force)
+    return write_preview(path, reel.images(), seconds=reel.shown_at, longest=640, force=force)
 
 
 def strongest_frames(importance: Float[np.ndarray, " t"], count: int) -> list[int]:

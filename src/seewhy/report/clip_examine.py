@@ -1,6 +1,5 @@
 """Ask everything about one clip: the answer, the map over time and place, its tubes, and how far to trust it."""
 
-from dataclasses import replace
 from itertools import pairwise
 from math import hypot
 
@@ -9,7 +8,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from seewhy.core.explanation import Explanation
-from seewhy.core.reel import drawn_area, reel
+from seewhy.core.reel import drawn_area
 from seewhy.core.sample import Geometry, Sample
 from seewhy.engine.probe import NetworkProbe
 from seewhy.evaluation.area import SHARE, concentration, evidence
@@ -33,14 +32,14 @@ def examine_clip(asked: Asked, command: str = "") -> ClipReport:
     found = tubes(evidence(main)[0])
     area = hidden_area(main, found)
     tested = _tested(asked, area) if asked.wanted.hide_test else None
-    drawn = reel(main, area=area)
+    drawn = main.reel(area=area, title=f"why {main.targets[0]}? · {sample.name}")
     held = float(concentration(main)[0])
     sureness = probability_of(asked, main)
     method = asked.method
     return ClipReport(
         name=sample.name,
         size=(sample.view(0).width, sample.view(0).height),
-        reel=replace(drawn, title=f"why {main.targets[0]}? · {sample.name}"),
+        reel=drawn,
         rate=0.0 if sample.clip is None else sample.clip.rate,
         model=asked.session.model.title,
         method=method.title,

@@ -5,7 +5,6 @@ from typing import Any
 
 from seewhy.report.clip import ClipReport, ClipTube
 from seewhy.report.numbers import hide_test, plain
-from seewhy.report.picking import picked
 
 FORMAT = "seewhy-clip-1"
 """Name and version of the layout; a change that breaks readers raises the number."""
@@ -42,7 +41,7 @@ def clip_numbers(report: ClipReport) -> dict[str, Any]:
             "probability": report.probability,
             "top": [asdict(answer) for answer in report.top],
             "importance": [float(value) for value in report.importance],
-            "strongest_frames": picked(report)[0][1],
+            "strongest_frames": report.reel.picked()[0][1],
             "tubes": [_tube(number, tube) for number, tube in enumerate(report.tubes, start=1)],
             "tubes_hold": report.held,
             "explained_by": None if report.margins is None else asdict(report.margins),

@@ -17,7 +17,6 @@ from seewhy.report.clip_numbers import clip_numbers
 from seewhy.report.clip_words import answer_words, frame_words, margins_words, moment, verdicts, when_words
 from seewhy.report.images import DETAILS, gradient, path
 from seewhy.report.page import CREED, hide_rows
-from seewhy.report.picking import picked
 from seewhy.report.sheet import kept, sheet
 
 LARGEST = 2_000_000
@@ -66,7 +65,7 @@ def clip_page(report: ClipReport, movie: bytes = b"") -> str:
 
 
 def _rendered(report: ClipReport, detail: _Detail, movie: bytes) -> str:
-    shown = picked(report)[0][1][0]
+    shown = report.reel.picked()[0][1][0]
     return sheet(
         "clip",
         style="photo",

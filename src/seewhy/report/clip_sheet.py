@@ -4,11 +4,10 @@ from PIL import Image
 
 from seewhy.report.clip import ClipReport
 from seewhy.report.clip_words import answer_words, verdicts, when_words
-from seewhy.report.picking import picked
 
 
 def clip_sheet(report: ClipReport) -> Image.Image:
     """Draw the strongest frames and evenly spread ones, each with its time and importance."""
     lines = ("outlined: the tubes",) if report.tubes else ("no tubes: nothing speaks for it",)
     notes = (f"{report.answer}, {answer_words(report)}", *lines, when_words(report), *verdicts(report))
-    return report.reel.sheet(picked(report), notes=notes)
+    return report.reel.sheet(report.reel.picked(), notes=notes)
