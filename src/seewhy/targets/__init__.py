@@ -12,6 +12,14 @@ Likeness(layer, features)           how strongly a layer repeats what it gave on
 Distance(layer, features)           how far a layer is from what it gave on a photo
 Box(2), Box("person")               an object that a detector found
 MissedObject(box, "person")         an object that it did not find
+Region("person")                    a class of a segmenter over a region: predicted, given, missed, one piece, its border
+Instance(0)                         an instance that was found with its mask
+MapMean((x, y, w, h))               the mean of a map of numbers (depth, flow) over a region
+Keypoint(3)                         a joint or landmark
+FrameClass("run", 12)               a class at one frame, where a network answers frame by frame
+Expectation(), Near(2.0)            the expected value of ordered classes; why a number is what it is
+Similarity(vector), Triplet(a, b)   how near an embedding lies to others
+Prompts(("a dog", "a cat"))         how well a picture fits a text
 Custom(function)                    anything else
 """
 
@@ -19,8 +27,15 @@ from seewhy.targets.boxes import Box, MissedObject
 from seewhy.targets.classes import ClassScore, Contrast, Margin, Rank, top
 from seewhy.targets.custom import Custom, as_target
 from seewhy.targets.features import Direction, Distance, Likeness
+from seewhy.targets.frames import FrameClass
 from seewhy.targets.inside import Channel, Neuron
-from seewhy.targets.values import Label, Regression
+from seewhy.targets.instances import Instance
+from seewhy.targets.keypoints import Keypoint
+from seewhy.targets.maps import MapMean
+from seewhy.targets.masks import Region
+from seewhy.targets.prompts import Prompts
+from seewhy.targets.similarity import Similarity, Triplet
+from seewhy.targets.values import Expectation, Label, Near, Regression
 
 __all__ = [
     "Box",
@@ -30,13 +45,23 @@ __all__ = [
     "Custom",
     "Direction",
     "Distance",
+    "Expectation",
+    "FrameClass",
+    "Instance",
+    "Keypoint",
     "Label",
     "Likeness",
+    "MapMean",
     "Margin",
     "MissedObject",
+    "Near",
     "Neuron",
+    "Prompts",
     "Rank",
+    "Region",
     "Regression",
+    "Similarity",
+    "Triplet",
     "as_target",
     "top",
 ]

@@ -8,9 +8,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seewhy.core.target import BoundTarget, Target
+from seewhy.core.sample import Sample
+from seewhy.core.target import BoundTarget, Probability, Target
 from seewhy.core.trace import Reading
 from seewhy.errors import TargetError, nearest
+from seewhy.targets.fitting import fitting, shape_words
 
 Unit = Literal["logit", "probability", "log-probability"]
 Which = int | str | tuple[int | str, ...] | None
@@ -23,14 +25,25 @@ class ClassScore(Target):
     Args:
         index: index or name of the class; a tuple for one per image; None for the class that the network predicts.
         unit: "logit" (default: gradients do not saturate, and other classes play no part), "probability" or "log-probability".
+        link: what makes probabilities of the network's answer: "softmax", "sigmoid" or "given"; set by the session, from the model.
     """
 
     index: Which = None
     unit: Unit = "logit"
+    link: Probability = "softmax"
 
     def __post_init__(self) -> None:
         if self.unit not in get_args(Unit):
             raise TargetError(f"the unit of a class score is one of {', '.join(get_args(Unit))}, got {self.unit!r}")
+
+    def placed(self, samples: Sequence[Sample], probability: Probability) -> Target:
+        """Return the target knowing what makes probabilities of the answer; raise `TargetError` where it is none of classes."""
+        if probability == "none":
+            raise TargetError(
+                "a class is asked for, and the model says that its answer is none of classes (probability='none'); "
+                "ask up:0 or down:0 of a number, or another of seewhy.targets"
+            )
+        return replace(self, link=probability)
 
     def part(self, rows: slice, images: int) -> Target:
         """Return the target with the classes of these rows."""
@@ -40,7 +53,7 @@ class ClassScore(Target):
         """Freeze the class of each image."""
         logits = class_logits(reading)
         classes = logits.argmax(dim=1) if self.index is None else resolve(self.index, logits, labels)
-        return bound_class(classes, labels, self.unit)
+        return bound_class(classes, labels, self.unit, self.link)
 
 
 @dataclass(frozen=True)
@@ -49,13 +62,19 @@ class Rank(Target):
 
     rank: int = 0
     unit: Unit = "logit"
+    link: Probability = "softmax"
+
+    def placed(self, samples: Sequence[Sample], probability: Probability) -> Target:
+        """Return the target knowing what makes probabilities of the answer."""
+        return replace(self, link=probability)
 
     def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
         """Freeze the class at this rank for each image."""
         logits = class_logits(reading)
         if not 0 <= self.rank < logits.shape[1]:
             raise TargetError(f"there is no rank {self.rank} among {logits.shape[1]} classes; ranks count from 0")
-        return bound_class(logits.argsort(dim=1, descending=True, stable=True)[:, self.rank], labels, self.unit)
+        ranked = logits.argsort(dim=1, descending=True, stable=True)[:, self.rank]
+        return bound_class(ranked, labels, self.unit, self.link)
 
 
 def top(count: int, unit: Unit = "logit") -> tuple[Rank, ...]:
@@ -118,8 +137,7 @@ def class_logits(reading: Reading) -> Float[Tensor, "b k"]:
     output = reading.output
     if output.dim() != 2:
         raise TargetError(
-            f"a class is asked for, but the network's answer has shape {tuple(output.shape)}, not (images, classes); "
-            "use seewhy.targets.Custom(function) that makes one number per image of it"
+            f"a class is asked for, but the network's answer has shape {shape_words(output.shape)}, not (images, classes); {fitting(output.shape)}"
         )
     if output.shape[1] < 2:
         raise TargetError(
@@ -180,21 +198,40 @@ def name_of(index: int, labels: Sequence[str] | None) -> str:
     return labels[index] if labels is not None and index < len(labels) else f"class {index}"
 
 
-def bound_class(classes: Int[Tensor, " b"], labels: Sequence[str] | None, unit: Unit) -> BoundTarget:
-    """Return the score of one fixed class per image, in a unit."""
-
-    def score(reading: Reading) -> Float[Tensor, " b"]:
-        logits = reading.output
-        if unit != "logit":
-            logits = logits.log_softmax(dim=1) if unit == "log-probability" else logits.softmax(dim=1)
-        return logits.gather(1, classes[:, None])[:, 0]
+def bound_class(
+    classes: Int[Tensor, " b"], labels: Sequence[str] | None, unit: Unit, link: Probability = "softmax"
+) -> BoundTarget:
+    """Return the score of one fixed class per image, in a unit; `link` makes probabilities of the answer."""
 
     def probability(reading: Reading) -> Float[Tensor, " b"]:
-        return reading.output.softmax(dim=1).gather(1, classes[:, None])[:, 0]
+        return probabilities(reading.output, link).gather(1, classes[:, None])[:, 0]
+
+    def score(reading: Reading) -> Float[Tensor, " b"]:
+        if unit == "probability":
+            return probability(reading)
+        if unit == "logit":
+            return reading.output.gather(1, classes[:, None])[:, 0]
+        return _log_probabilities(reading.output, link).gather(1, classes[:, None])[:, 0]
 
     indices = tuple(int(index) for index in classes)
     names = tuple(name_of(index, labels) for index in indices)
-    return BoundTarget(score, names, unit, indices, probability=probability)
+    shown = "probability" if link == "given" and unit == "logit" else unit
+    return BoundTarget(score, names, shown, indices, probability=probability)
+
+
+def probabilities(answer: Float[Tensor, "b k"], link: Probability) -> Float[Tensor, "b k"]:
+    """Return the probability of each class or label; raise `TargetError` where the answer is none of classes."""
+    if link == "none":
+        raise TargetError("the answer is none of classes, so it has no probabilities")
+    if link == "sigmoid":
+        return answer.sigmoid()
+    return answer if link == "given" else answer.softmax(dim=1)
+
+
+def _log_probabilities(answer: Float[Tensor, "b k"], link: Probability) -> Float[Tensor, "b k"]:
+    if link == "sigmoid":
+        return torch.nn.functional.logsigmoid(answer)
+    return answer.log() if link == "given" else answer.log_softmax(dim=1)
 
 
 def bound_difference(

@@ -5,6 +5,12 @@ from collections.abc import Callable, Mapping
 from seewhy.core.target import Target
 from seewhy.errors import TargetError
 from seewhy.targets.boxes import Box, MissedObject
+from seewhy.targets.frames import FrameClass
+from seewhy.targets.instances import Instance
+from seewhy.targets.keypoints import Keypoint
+from seewhy.targets.maps import MapMean
+from seewhy.targets.masks import Region
+from seewhy.targets.prompts import Prompts
 from seewhy.targets.values import Label, Regression
 
 
@@ -37,12 +43,74 @@ def _missed(about: str) -> Target:
     return MissedObject((x, y, x + width, y + height), _index(kind))
 
 
+def _region(about: str) -> Target:
+    """Read "person", with "#0" behind it for a piece by its size, "@x,y" for the piece at a point; "border" before the name for its border."""
+    name, at, point = about.partition("@")
+    name, numbered, piece = name.partition("#")
+    border = name.startswith("border ")
+    place = _two(point) if at else int(piece) if numbered else None
+    index = _index(name.removeprefix("border ").strip()) if name.strip() else None
+    return Region(index, cut="border" if border else "whole", component=place)
+
+
+def _map(sign: int) -> Callable[[str], Target]:
+    def read(about: str) -> Target:
+        """Read "x,y,w,h", with "#1" before it for the second of several maps; nothing for the whole map."""
+        channel, numbered, rest = about.rpartition("#")
+        region = _numbers(rest) if rest else None
+        return MapMean(region, int(channel) if numbered and channel else None, sign)
+
+    return read
+
+
+def _keypoint(about: str) -> Target:
+    """Read "3", with "@1,0" behind it for a direction."""
+    which, at, direction = about.partition("@")
+    return Keypoint(_index(which), direction=_two(direction) if at else None)
+
+
+def _frame(about: str) -> Target:
+    """Read "run@12", "run@4-8", "run@onset", or "run" for the frame where it is largest."""
+    name, at, when = about.partition("@")
+    if not at or when in ("max", "onset"):
+        return FrameClass(_index(name), when or "max")  # type: ignore[arg-type]
+    first, dash, last = when.partition("-")
+    return FrameClass(_index(name), (int(first), int(last) + 1) if dash else int(first))
+
+
+def _prompts(about: str) -> Target:
+    """Read texts with | between; the first is asked about where there are several, a "?" before it asks about the one that fits best."""
+    best = about.startswith("?")
+    texts = tuple(text.strip() for text in about.removeprefix("?").split("|"))
+    return Prompts(texts, None if best else 0)
+
+
+def _instance(about: str) -> Target:
+    return Instance(_index(about or "0"))
+
+
 KINDS: Mapping[str, tuple[Callable[[str], Target], str]] = {
     "up": (_up, "up:0, what drives output 0 up"),
     "down": (_down, "down:0, what drives output 0 down"),
     "label": (_label, "label:3, one label of several"),
-    "box": (_found, "box:2, detection 2; box:person, the surest person; box:60,40,200,220, what was found there (x1,y1,x2,y2)"),
+    "box": (
+        _found,
+        "box:2, detection 2; box:person, the surest person; box:60,40,200,220, what was found there (x1,y1,x2,y2)",
+    ),
     "missed": (_missed, "missed:person@60,40,140,180, the person that was not found at x,y,width,height"),
+    "region": (
+        _region,
+        "region:person, the area of a class; region:person@120,80, its piece at a point; region:person#0, its largest piece",
+    ),
+    "instance": (_instance, "instance:0, the surest instance of a network that puts out masks"),
+    "keypoint": (_keypoint, "keypoint:3, a point; keypoint:3@1,0, what moves it to the right"),
+    "depth": (
+        _map(1),
+        "depth:10,20,30,40, the mean of a map over x,y,width,height; depth:1#10,20,30,40, of its second channel",
+    ),
+    "near": (_map(-1), "near:10,20,30,40, what makes that mean small"),
+    "frame": (_frame, "frame:run@12, a class at a frame of an answer for each frame; frame:run@onset, where it begins"),
+    "prompt": (_prompts, "prompt:a photo of a dog|a photo of a cat, why the first text and not the others"),
 }
 """By its first word: what reads the rest of a written target, and an example with its meaning."""
 
@@ -54,6 +122,8 @@ def written_target(text: str) -> Target | None:
         TargetError: what follows the colon is not about such a target.
     """
     kind, colon, about = text.partition(":")
+    if not colon and "@" in text:  # depth@10,20,30,40 may be written as well
+        kind, colon, about = text.partition("@")
     if not colon or kind.strip().lower() not in KINDS:
         return None
     read, example = KINDS[kind.strip().lower()]
@@ -74,6 +144,14 @@ def _numbers(text: str) -> tuple[float, float, float, float]:
     if len(found) != 4:
         raise ValueError(f"a box has four numbers, got {len(found)}")
     return found[0], found[1], found[2], found[3]
+
+
+def _two(text: str) -> tuple[float, float]:
+    """Return two numbers with a comma between."""
+    found = [float(number) for number in text.split(",")]
+    if len(found) != 2:
+        raise ValueError(f"two numbers with a comma between are wanted, got {text!r}")
+    return found[0], found[1]
 
 
 def _index(about: str) -> int | str:
