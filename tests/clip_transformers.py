@@ -1,17 +1,11 @@
 """Small transformers for clips, of `transformers`, with random weights; they take (b, t, c, h, w)."""
 
+import pytest
 import torch
-from transformers import (
-    TimesformerConfig,
-    TimesformerForVideoClassification,
-    VideoMAEConfig,
-    VideoMAEForVideoClassification,
-    VivitConfig,
-    VivitForVideoClassification,
-)
 
 import seewhy
 
+transformers = pytest.importorskip("transformers")
 SIDE, CLASSES = 32, 4
 _SMALL = {"num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 48, "num_labels": CLASSES}
 
@@ -21,11 +15,17 @@ def made(kind, *, frames=8, side=SIDE, patch=8, width=24, seed=0, **config):
     torch.manual_seed(seed)
     shared = {"image_size": side, "num_frames": frames, "hidden_size": width, **_SMALL} | config
     if kind == "videomae":
-        network = VideoMAEForVideoClassification(VideoMAEConfig(patch_size=patch, tubelet_size=2, **shared))
+        network = transformers.VideoMAEForVideoClassification(
+            transformers.VideoMAEConfig(patch_size=patch, tubelet_size=2, **shared)
+        )
     elif kind == "vivit":
-        network = VivitForVideoClassification(VivitConfig(tubelet_size=[2, patch, patch], **shared))
+        network = transformers.VivitForVideoClassification(
+            transformers.VivitConfig(tubelet_size=[2, patch, patch], **shared)
+        )
     else:
-        network = TimesformerForVideoClassification(TimesformerConfig(patch_size=patch, **shared))
+        network = transformers.TimesformerForVideoClassification(
+            transformers.TimesformerConfig(patch_size=patch, **shared)
+        )
     generator = torch.Generator().manual_seed(seed + 1)
     with torch.no_grad():
         for (
