@@ -45,18 +45,22 @@ if TYPE_CHECKING:
     from seewhy.api.units import unit
     from seewhy.api.visualizing import accentuate, caricature, invert, visualize
     from seewhy.api.weighing import importance
+    from seewhy.core.clip import Clip
     from seewhy.core.cost import Cost
     from seewhy.core.explanation import Explanation
     from seewhy.core.method import Method
     from seewhy.core.sample import Sample
     from seewhy.core.target import Target
+    from seewhy.data.clips import read_clip
     from seewhy.engine.black_box import BlackBox
     from seewhy.engine.model import Model
+    from seewhy.render.movie import write_movie
     from seewhy.surrogates.student_file import load_student
 
 _HOMES = {
     "atlas": "seewhy.api.surveying",
     "BlackBox": "seewhy.engine.black_box",
+    "Clip": "seewhy.core.clip",
     "Cost": "seewhy.core.cost",
     "Explanation": "seewhy.api",
     "Method": "seewhy.core.method",
@@ -82,13 +86,16 @@ _HOMES = {
     "method": "seewhy.api",
     "methods": "seewhy.api",
     "objects": "seewhy.api.objects",
+    "read_clip": "seewhy.data.clips",
     "tcav": "seewhy.api.probing",
     "unit": "seewhy.api.units",
     "visualize": "seewhy.api.visualizing",
+    "write_movie": "seewhy.render.movie",
 }
 
 __all__ = [
     "BlackBox",
+    "Clip",
     "ConfigError",
     "Cost",
     "DataError",
@@ -126,10 +133,12 @@ __all__ = [
     "method",
     "methods",
     "objects",
+    "read_clip",
     "targets",
     "tcav",
     "unit",
     "visualize",
+    "write_movie",
 ]
 
 

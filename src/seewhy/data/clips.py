@@ -235,10 +235,10 @@ def _lengthened(video: Moving, taken: list[_Held], frames: int, short: Short) ->
     if not count:
         raise DataError(f"{video.name}: there are no frames in the time that is asked for")
     if short == "error":
-        lost = f" ({'; '.join(video.remarks)})" if video.remarks else ""
+        lost = f" ({'; '.join(video.notes)})" if video.notes else ""
         raise DataError(
-            f"{video.name}: {frames} frames are wanted, and there are {count}{lost}; use a smaller stride, or ask for it to be "
-            "lengthened: short='repeat' holds the last frame, short='loop' begins anew"
+            f"{video.name}: {frames} frames are wanted, and there are {count}{lost}; frames may lie nearer together (a smaller "
+            f"stride), or be lengthened: seewhy.read_clip(source, {frames}, short='repeat') holds the last one, short='loop' begins anew"
         )
     if short == "repeat":
         video.remark(f"only {count} of {frames} frames are there: the last one is repeated")
@@ -252,7 +252,7 @@ def _clip(video: Moving, taken: list[_Held]) -> Clip:
     seconds = tuple(held.seconds for held in taken)
     passed, frames = max(seconds) - min(seconds), max(numbers) - min(numbers)
     rate = frames / passed if passed > 0 else video.rate
-    return Clip(np.stack([held.pixels for held in taken]), seconds, numbers, rate, tuple(video.remarks))
+    return Clip(np.stack([held.pixels for held in taken]), seconds, numbers, rate, video.notes)
 
 
 def _check(frames: int, stride: int | None, short: Short, start: float | None, end: float | None) -> None:

@@ -34,12 +34,11 @@ class Moving(ABC):
 
     Attributes:
         name: for people.
-        remarks: what a reader of an explanation must know, such as frames that were lost; complete after a whole pass.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.remarks: list[str] = []
+        self._remarks: list[str] = []
 
     @abstractmethod
     def shown(self) -> Iterator[Shown]:
@@ -58,10 +57,15 @@ class Moving(ABC):
     def rate(self) -> float:
         """Frames per second, as the file says; for where it cannot be measured."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of an explanation must know of what was decoded so far, such as frames that were lost."""
+        return tuple(self._remarks)
+
     def remark(self, text: str) -> None:
         """Note something, once."""
-        if text not in self.remarks:
-            self.remarks.append(text)
+        if text not in self._remarks:
+            self._remarks.append(text)
 
 
 def reduced(size: tuple[int, int], longest: int | None) -> tuple[int, int]:

@@ -25,7 +25,8 @@ FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegvideo,mpegts,asf,f
 """Formats that are read. Others, such as playlists, which name further files and addresses, are not tried."""
 
 THREADS = 4
-"""Threads that decode at most; each holds some frames."""
+"""Threads that decode a frame together at most. Frames are not decoded beside one another, because what a decoder makes of damaged ones
+would then differ from run to run."""
 
 
 def is_video(path: Path) -> bool:
@@ -116,6 +117,7 @@ class VideoFile(Moving):
         self._av: Any = optional("av", "video")
         check_file(path, "a video")
         self._path = path
+        self._seen, self._damaged = 0, 0
         self._reformatter = self._av.video.reformatter.VideoReformatter()
 
     def facts(self) -> VideoFacts:
@@ -155,17 +157,24 @@ class VideoFile(Moving):
 
     def shown(self) -> Iterator[Shown]:
         """Decode the file once; what is broken in it is left out and remarked."""
-        count, first = 0, None
+        first = None
         with self._opened() as (container, stream):
             clock = Clock(stream, by_order_of(container))
-            for frame in self._decoded(container, stream):
+            for number, frame in enumerate(self._decoded(container, stream)):
                 first = first or frame
-                seconds = clock.seconds(frame)
-                yield Shown(count, seconds, self._draw(frame, (first.height, first.width)))
-                count += 1
-        if not count:
+                yield Shown(number, clock.seconds(frame), self._draw(frame, (first.height, first.width)))
+        if first is None:
             raise DataError(f"{self._path}: no frame in it can be decoded; it is broken or cut short")
-        self._tell_losses(count)
+        if self._seen < len(self._walk.times):
+            self.remark(
+                f"{self.name}: of {len(self._walk.times)} frames in it {len(self._walk.times) - self._seen} cannot be decoded"
+            )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found broken so far: what is missing of the file is known after `times`, or a whole pass."""
+        damaged = f"{self.name}: {self._damaged} of {self._seen} frames are damaged"
+        return (*self._remarks, *([damaged] if self._damaged else []))
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Any, Any]]:
@@ -194,7 +203,8 @@ class VideoFile(Moving):
         streams = [stream for stream in container.streams.video if not stream.disposition & cover]
         if not streams:
             kinds = sorted({stream.type for stream in container.streams if stream.type != "video"})
-            raise DataError(f"{self._path}: there are no moving pictures in it, only {', '.join(kinds) or 'nothing'}")
+            only = f", only {', '.join(kinds)}" if kinds else ""
+            raise DataError(f"{self._path}: there are no moving pictures in it{only}")
         stream = streams[0]
         context = stream.codec_context
         if context is None or context.codec is None:
@@ -207,21 +217,21 @@ class VideoFile(Moving):
                 f"at most {MOST_PIXELS // 10**6} million pixels are decoded"
             )
         context.options = {"max_pixels": str(MOST_PIXELS)}
-        context.thread_type, context.thread_count = "AUTO", THREADS
+        context.thread_type, context.thread_count = "SLICE", THREADS
         return stream
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[Any]:
         """Yield frames as they are shown; packets that cannot be decoded are counted."""
-        self._broken, self._damaged = 0, 0
+        self._seen, self._damaged = 0, 0
         for packet in self._packets(container, stream):
             try:
                 frames = stream.decode(packet)
             except self._av.EOFError:
                 return
             except self._av.FFmpegError:
-                self._broken += 1
-                continue
+                continue  # how many frames that cost is known at the end
             for frame in frames:
+                self._seen += 1
                 self._damaged += bool(frame.is_corrupt)
                 yield frame
 
@@ -256,20 +266,17 @@ class VideoFile(Moving):
 
         return draw
 
-    def _tell_losses(self, count: int) -> None:
-        """Remark after a whole pass how many frames are missing, and which are damaged."""
-        held = max(len(self._walk.times), self._walk.stated)
-        if count < held:
-            self.remark(f"{self.name}: {held - count} of {held} frames are lost; it is damaged or cut short")
-        elif self._walk.cut:
-            self.remark(f"{self.name}: {self._walk.cut}")
-        if self._damaged:
-            self.remark(f"{self.name}: {self._damaged} of {count} frames are damaged")
-
     @cached_property
     def _walk(self) -> Walk:
         with self._opened() as (container, stream):
-            return walked(container, stream, self._packets(container, stream), self._path)
+            found = walked(container, stream, self._packets(container, stream), self._path)
+        if len(found.times) < found.stated:
+            self.remark(
+                f"{self.name}: the header tells of {found.stated} frames, and {len(found.times)} are there; it is damaged or cut short"
+            )
+        elif found.cut:
+            self.remark(f"{self.name}: {found.cut}")
+        return found
 
 
 def _unreadable(path: Path) -> str:
