@@ -94,12 +94,20 @@ def explain(
     stride: Stride = None,
     start: Start = None,
     end: End = None,
+    timeline: Annotated[
+        bool,
+        typer.Option(
+            help="Of a clip: what is lost without each frame, and whether time matters; about five passes a frame."
+        ),
+    ] = True,
 ) -> None:
     """Show where in each photo or clip the evidence for the answer lies, and how far to trust that.
 
     Writes for each photo NAME.why.png (the map), NAME.why.html (the page to read), NAME.why.json (every number) and NAME.why.npz (the raw map).
     For a network for clips, a video, an animation or a folder of frames is one clip; it gets NAME.why.mp4 (video, map, curve of importance),
     NAME.why.webp (a small preview) and NAME.why.sheet.png (frames on one scale) in place of the picture.
+    DICOM files, folders with a DICOM series and NIfTI files are scans: see the options --slice, --time and --keep-identity; their maps are also written
+    back as NAME.map.nii.gz and NAME.map.dcm, without anything that says whose they are.
     Exit codes: 0 all done, 2 wrong use, 3 some photos failed, 130 interrupted.
     """
     from seewhy.cli.choosing import MethodOrder
@@ -123,7 +131,7 @@ def explain(
             seed=seed,
             device=device,
             profile=profile,
-            clip=ClipOrder(frames, stride, start, end),
+            clip=ClipOrder(frames, stride, start, end, timeline),
         )
     )
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from seewhy.cli.summary import BAR
 from seewhy.report.clip import ClipReport
-from seewhy.report.clip_words import answer_words, margins_words, tube_words, when_words
+from seewhy.report.clip_words import answer_words, margins_words, time_words, tube_words, when_words
 
 TUBES = 3
 """How many of the heaviest tubes are told."""
@@ -56,6 +56,8 @@ def _facts(report: ClipReport) -> Table:
         table.add_row("", Text(f"and {len(report.tubes) - TUBES} more, in the JSON file"))
     if report.hide_test is not None:
         table.add_row("  hide test", Text(f"{report.hide_test.outcome}. {report.hide_test.sentence}"))
+    for number, line in enumerate(time_words(report)):
+        table.add_row("" if number else "  time", Text(line))
     for number, (name, value) in enumerate(report.figures.items()):
         table.add_row("" if number else "  figures", Text(f"{name}: {value:.3g}"))
     if report.covered:

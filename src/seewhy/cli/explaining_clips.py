@@ -25,17 +25,17 @@ ENDINGS = ("npz", "mp4", "webp", "sheet.png", "html", "json")
 """What is written of a clip, each as NAME.why.ENDING; the map first, as tests and pictures take longer."""
 
 
-def explain_clip(job: Job, video: Path, stem: str) -> dict[str, Any]:
-    """Explain one clip, write its files, print its summary; return its numbers."""
+def explain_clip(job: Job, video: Path, stem: str, sample: Sample | None = None) -> dict[str, Any]:
+    """Explain one clip, write its files, print its summary; return its numbers. `sample` is its frames where they were read already."""
     order = job.order
     paths = {ending: job.folder / f"{stem}.why.{ending}" for ending in ENDINGS}
     refuse_existing(paths.values(), force=order.force)
-    sample = clip_sample(job, video)
+    sample = sample or clip_sample(job, video)
     with all_or_none(paths.values()):
         wanted = Examination(channels=0, hide_test=order.hide_test, notes=(job.why,) if job.why else ())
         asked = ask(job.session, sample, job.target, job.method, wanted)
         asked.explanation.save(paths["npz"], force=order.force)
-        report = examine_clip(asked, command(order, video))
+        report = examine_clip(asked, command(order, video), timed=order.clip.timeline)
         found = write(report, paths, force=order.force)
     if not order.as_json:
         console.out().print(clip_summary(report, list(paths.values())))

@@ -13,17 +13,37 @@ from seewhy.engine.model import Fit
 
 @dataclass(frozen=True)
 class ClipOrder:
-    """Which frames of a video are taken: how many, how far apart, between which seconds; None is what the model states, or all."""
+    """Which frames of a video are taken: how many, how far apart, between which seconds; None is what the model states, or all.
+
+    `timeline` is whether each frame is hidden in turn, and whether time matters is tested.
+    """
 
     frames: int | None = None
     stride: int | None = None
     start: float | None = None
     end: float | None = None
+    timeline: bool = True
 
     def words(self) -> list[str]:
         """Return the options that say the same."""
-        given = [(f"--{name}", value) for name, value in vars(self).items() if value is not None]
-        return [word for name, value in given for word in (name, f"{value:g}")]
+        numbers = {"--frames": self.frames, "--stride": self.stride, "--start": self.start, "--end": self.end}
+        said = [word for name, value in numbers.items() if value is not None for word in (name, f"{value:.10g}")]
+        return said + ([] if self.timeline else ["--no-timeline"])
+
+
+@dataclass(frozen=True)
+class ScanOrder:
+    """What is taken of a medical file: which slices, which of several volumes, and whether what is written says whose it is."""
+
+    slices: str | None = None
+    time: int | None = None
+    keep_identity: bool = False
+
+    def words(self) -> list[str]:
+        """Return the options that say the same."""
+        words = ["--slice", self.slices] if self.slices is not None else []
+        words += ["--time", str(self.time)] if self.time is not None else []
+        return words + (["--keep-identity"] if self.keep_identity else [])
 
 
 @dataclass(frozen=True)
@@ -46,6 +66,7 @@ class Order:
     device: str | None
     profile: str = "exact"
     clip: ClipOrder = ClipOrder()
+    scan: ScanOrder = ScanOrder()
 
 
 @dataclass(frozen=True)
@@ -71,7 +92,7 @@ def command(order: Order, photo: Path) -> str:
     ):
         words += [name, value] if value is not None else []
     words += order.about.words()
-    words += order.clip.words()
+    words += order.clip.words() + order.scan.words()
     words += ["--profile", order.profile] if order.profile != "exact" else []
     words += ["--checkpoint", str(order.checkpoint)] if order.checkpoint else []
     words += ["--seed", str(order.seed)] if order.seed else []

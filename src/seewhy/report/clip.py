@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from seewhy.evaluation.timeline import Timeline
 from seewhy.ops.tubes import Margins
 from seewhy.render.reel import Reel
 from seewhy.report.photo import HideTest
@@ -77,6 +78,7 @@ class ClipReport:
         margins: how much of the map time, place and both together tell; None for a map that is the same everywhere.
         concentration: share of the evidence in the strongest fifth of space-time; None if there is none.
         hide_test: None where it was not run.
+        timeline: what is lost without each frame, when the answer was decided, whether time matters; None where it was not asked for.
         shapes: steps and cells of the raw map (t, h, w).
         figures, covered, cost, cautions, command, provenance: as in `PhotoReport`.
     """
@@ -99,6 +101,7 @@ class ClipReport:
     concentration: float | None
     hide_test: HideTest | None
     shapes: tuple[int, ...]
+    timeline: Timeline | None = None
     figures: dict[str, float] = field(default_factory=dict)
     covered: str = ""
     cost: tuple[str, ...] = ()

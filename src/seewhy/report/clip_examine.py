@@ -14,19 +14,23 @@ from seewhy.engine.probe import NetworkProbe
 from seewhy.evaluation.area import SHARE, concentration, evidence
 from seewhy.evaluation.hide_test import HideTest as Test
 from seewhy.evaluation.hide_test import HideTestResult
+from seewhy.evaluation.time_tests import IMAGE
+from seewhy.evaluation.timeline import Timeline, timeline
 from seewhy.ops.areas import strongest
 from seewhy.ops.tubes import HELD, Slice, Tube, margins, tubes
 from seewhy.report.clip import ClipReport, ClipTube, TopClass, TubeRow
 from seewhy.report.examine import Asked, cautions, estimate_figures, layers_of, likeliest, probability_of, viewed
 from seewhy.report.photo import HideTest
+from seewhy.targets import ClassScore
 
 
-def examine_clip(asked: Asked, command: str = "") -> ClipReport:
+def examine_clip(asked: Asked, command: str = "", *, timed: bool = True) -> ClipReport:
     """Return everything about one clip that belongs beside its map.
 
     Args:
         asked: the clip, explained; see `seewhy.report.examine.ask`.
         command: the command that makes the same report again.
+        timed: whether to ask what is lost without each frame, when the answer was decided, and whether time matters: about five passes a frame.
     """
     main, sample = asked.explanation, asked.sample
     found = tubes(evidence(main)[0])
@@ -36,6 +40,7 @@ def examine_clip(asked: Asked, command: str = "") -> ClipReport:
     held = float(concentration(main)[0])
     sureness = probability_of(asked, main)
     method = asked.method
+    times = _timeline(asked) if timed and sample.inputs.shape[1] > 1 else None
     return ClipReport(
         name=sample.name,
         size=(sample.view(0).width, sample.view(0).height),
@@ -54,11 +59,12 @@ def examine_clip(asked: Asked, command: str = "") -> ClipReport:
         margins=margins(main.heatmap[0]),
         concentration=None if held != held else held,  # noqa: PLR0124 (NaN)
         hide_test=_hide_test(asked, main, tested, drawn.frames.shape[1:3]),
+        timeline=times,
         shapes=tuple(main.heatmap.shape[1:]),
         figures=estimate_figures(main),
         covered=str(main.coverage or ""),
-        cost=_costs(asked, tested),
-        cautions=cautions(asked, main, sureness, tested),
+        cost=_costs(asked, tested, times),
+        cautions=cautions(asked, main, sureness, tested) + _time_cautions(times),
         command=command,
         provenance=main.provenance
         | {"method": method.key, "settings": method.settings(), "held by tubes": HELD, "area": SHARE},
@@ -105,9 +111,31 @@ def _hide_test(
     )
 
 
-def _costs(asked: Asked, tested: HideTestResult | None) -> tuple[str, ...]:
+def _timeline(asked: Asked) -> Timeline:
+    """Return what each frame adds to the class (or other target) that the map is about."""
+    classes = asked.question.bound.classes
+    target = asked.question.target if classes is None else ClassScore(classes)
+    return timeline(asked.session, asked.sample, target, segments=None)
+
+
+def _time_cautions(found: Timeline | None) -> tuple[str, ...]:
+    if found is None:
+        return ()
+    image = (
+        (f"{found.tests.line[0].upper()}{found.tests.line[1:]}.",)
+        if found.tests and found.tests.verdict == IMAGE
+        else ()
+    )
+    return (
+        *image,
+        *((f"{found.agreement.warning[0].upper()}{found.agreement.warning[1:]}.",) if found.agreement.warning else ()),
+    )
+
+
+def _costs(asked: Asked, tested: HideTestResult | None, times: Timeline | None) -> tuple[str, ...]:
     test = (f"hide test: {tested.cost}",) if tested is not None else ()
-    return (f"map: {asked.explanation.cost}", *test, f"in all: {asked.session.cost - asked.begun}")
+    time = (f"each frame and time: {times.cost}",) if times is not None else ()
+    return (f"map: {asked.explanation.cost}", *test, *time, f"in all: {asked.session.cost - asked.begun}")
 
 
 def placed(tube: Tube, sample: Sample) -> ClipTube:

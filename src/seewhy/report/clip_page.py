@@ -14,7 +14,7 @@ from seewhy.render.scene import around_area, drawing_size, resample
 from seewhy.report.axis import axis
 from seewhy.report.clip import ClipReport, ClipTube
 from seewhy.report.clip_numbers import clip_numbers
-from seewhy.report.clip_words import answer_words, frame_words, margins_words, moment, verdicts, when_words
+from seewhy.report.clip_words import answer_words, frame_words, margins_words, moment, time_words, when_words
 from seewhy.report.images import DETAILS, gradient, path
 from seewhy.report.page import CREED, hide_rows
 from seewhy.report.sheet import kept, sheet
@@ -90,13 +90,14 @@ def _content(report: ClipReport, detail: _Detail, shown: int) -> dict[str, Any]:
         "frames": [_frame(report, number, detail) for number in range(len(reel))],
         "unseen": path(contours(np.isnan(values)), values.shape, _UNITS),
         "box": (width, height),
-        "curve": _curve(report),
+        "charts": _charts(report),
+        "ticks": _ticks(report),
         "gradient": gradient(signed=reel.signed, limit=reel.limit),
         "test": hide_rows(report.hide_test, DETAILS[0]) if report.hide_test else None,
         "tubes": [_tube(number, tube) for number, tube in enumerate(report.tubes, start=1)],
         "margins_words": kept(margins_words(report.margins)),
         "when": kept(when_words(report)),
-        "verdicts": [kept(line) for line in verdicts(report)],
+        "time": [kept(line) for line in time_words(report)],
         "held": kept(percent(report.held)),
         "span": None if reel.seconds is None else f"{reel.seconds[0]:.2f} to {reel.seconds[-1]:.2f} s",
         "gap": round(1000 * reel.gap / reel.speed) if reel.gap else 250,
@@ -133,34 +134,53 @@ def _webp(image: Image.Image, quality: int) -> str:
     return data_uri(webp_bytes(image, quality), "image/webp")
 
 
-def _curve(report: ClipReport) -> dict[str, Any]:
-    """Return the curve of importance as the data of SVG paths, and where each frame lies on it."""
-    reel = report.reel
-    values = [float(value) for value in report.importance]
+def _charts(report: ClipReport) -> list[dict[str, Any]]:
+    """Return the curves over time: what the map holds of each frame, and what is lost without it."""
+    unit = f", {report.reel.unit}" if report.reel.unit else ""
+    charts = [_curve(report, f"importance: {report.reel.about}{unit}", [float(value) for value in report.importance])]
+    if report.timeline is not None:
+        lost = report.timeline.deletion.tolist()
+        charts.append(_curve(report, f"lost without this frame, {report.timeline.unit}", lost))
+    return charts
+
+
+def _across(report: ClipReport) -> list[float]:
+    """Return where each frame lies on the time axis, from 0 to 1."""
+    times = report.reel.times
+    length = (times[-1] - times[0]) or 1.0
+    return [(time - times[0]) / length for time in times]
+
+
+def _curve(report: ClipReport, name: str, values: list[float]) -> dict[str, Any]:
+    """Return one curve as the data of SVG paths, and where each frame lies on it."""
     low, high = min(0.0, *values), max(0.0, *values)
     height = (high - low) or 1.0
-    first, length = reel.times[0], (reel.times[-1] - reel.times[0]) or 1.0
-    across = [round(_UNITS * (time - first) / length, 1) for time in reel.times]
-    up = [round(_CHART * (1 - (value - low) / height), 1) for value in values]
+    places = _across(report)
+    up = [1 - (value - low) / height for value in values]
     zero = round(_CHART * (1 + low / height), 1)
-    line = " ".join(f"{x} {y}" for x, y in zip(across, up, strict=True))
-    ends = axis([float(reel.times[0]), float(reel.times[-1])], from_zero=False, most=7)
-    ticks = [
-        (round(100 * (tick - first) / length, 2), label)
-        for tick, label in zip(ends.ticks, ends.labels, strict=True)
-        if 0 <= (tick - first) / length <= 1
-    ]
+    points = [f"{_UNITS * x:.1f} {_CHART * y:.1f}" for x, y in zip(places, up, strict=True)]
+    line = " ".join(points)
     return {
+        "name": name,
         "line": f"M{line}",
-        "fill": f"M{across[0]} {zero} {line} {across[-1]} {zero}Z",
+        "fill": f"M{_UNITS * places[0]:.1f} {zero} {line} {_UNITS * places[-1]:.1f} {zero}Z",
         "zero": zero,
         "height": _CHART,
-        "points": [{"x": x / 10, "y": round(100 * y / _CHART, 2)} for x, y in zip(across, up, strict=True)],
-        "ticks": ticks,
-        "unit": "s" if reel.seconds is not None else "frame",
-        "high": figures(high),
-        "low": figures(low),
+        "points": [[round(100 * x, 2), round(100 * y, 2)] for x, y in zip(places, up, strict=True)],
+        "values": [figures(value) for value in values],
+        "range": f"{figures(low)} to {figures(high)}",
     }
+
+
+def _ticks(report: ClipReport) -> list[tuple[float, str]]:
+    """Return round times, and where they stand in percent."""
+    times = report.reel.times
+    length = (times[-1] - times[0]) or 1.0
+    ends = axis([float(times[0]), float(times[-1])], from_zero=False, most=7)
+    placed = [
+        (round(100 * (tick - times[0]) / length, 2), label) for tick, label in zip(ends.ticks, ends.labels, strict=True)
+    ]
+    return [(place, label) for place, label in placed if 0 <= place <= 96]
 
 
 def _tube(number: int, tube: ClipTube) -> dict[str, Any]:

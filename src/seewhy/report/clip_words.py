@@ -57,9 +57,27 @@ def tube_words(tube: ClipTube) -> str:
 
 def verdicts(report: ClipReport) -> tuple[str, ...]:
     """Return what the tests say, a line each."""
-    if report.hide_test is None:
-        return ("hide test: not run",)
-    return (hide_line(report.hide_test).replace("this area", "the tubes"),)
+    test = report.hide_test
+    line = "hide test: not run" if test is None else hide_line(test).replace("this area", "the tubes")
+    return (line, *time_words(report))
+
+
+def time_words(report: ClipReport) -> tuple[str, ...]:
+    """Say which frame is missed most, how far gradient and deletion agree, when the answer was decided, and whether time matters."""
+    found = report.timeline
+    if found is None:
+        return ()
+    lost = (
+        f"most is lost without {moment(report, found.strongest)}: {figures(float(found.deletion.max()))} {found.unit}"
+    )
+    lines = [f"{lost} ({found.importance.hiding} in its place)"]
+    if found.agreement.value is not None:
+        lines.append(f"gradient and deletion agree on the frames by {found.agreement.value:.2f} (rank correlation)")
+    if found.prefix is not None and found.prefix.decided is not None:
+        lines.append(
+            f"decided at {moment(report, found.prefix.decided)}: from there on the predicted class changes no more"
+        )
+    return (*lines, *([found.verdict] if found.verdict else []))
 
 
 def frame_words(report: ClipReport, frame: int) -> str:

@@ -1,11 +1,13 @@
 const all = (query) => document.querySelectorAll(query);
 const one = (id) => document.getElementById(id);
-const numbers = JSON.parse(one("numbers-json").textContent);
-const times = numbers.clip.seconds ?? numbers.clip.frames;
-const stamps = [...all(".strip button")].map((button) => [button.querySelector("span").textContent, button.querySelector("b").textContent]);
-const span = times.at(-1) - times[0] || 1;
-const low = Math.min(0, ...numbers.importance);
-const high = Math.max(0, ...numbers.importance);
+const charts = [...all(".chart")].map((chart) => ({
+  chart,
+  points: JSON.parse(chart.dataset.points),
+  values: JSON.parse(chart.dataset.values),
+  said: chart.previousElementSibling.querySelector("[data-value]"),
+}));
+const count = charts[0].points.length;
+const stamps = JSON.parse(one("stage").dataset.stamps);
 const slider = one("frame");
 let timer = 0;
 
@@ -15,13 +17,14 @@ const show = (frame) => {
     if (Number(button.dataset.to) === frame) button.setAttribute("aria-current", "true");
     else button.removeAttribute("aria-current");
   }
-  const across = 100 * (times[frame] - times[0]) / span + "%";
-  one("head").style.left = one("point").style.left = across;
-  one("point").style.top = 100 * (1 - (numbers.importance[frame] - low) / (high - low || 1)) + "%";
-  const number = numbers.clip.seconds ? `, frame ${numbers.clip.frames[frame]}` : "";
-  one("stamp").textContent = `${stamps[frame][0]}${number}: ${stamps[frame][1]}`;
+  for (const { chart, points, values, said } of charts) {
+    chart.querySelector(".head").style.left = chart.querySelector(".point").style.left = points[frame][0] + "%";
+    chart.querySelector(".point").style.top = points[frame][1] + "%";
+    said.textContent = values[frame];
+  }
+  one("stamp").textContent = stamps[frame];
   slider.value = frame;
-  slider.setAttribute("aria-valuetext", one("stamp").textContent);
+  slider.setAttribute("aria-valuetext", `${stamps[frame]}: ${charts.map(({ values }) => values[frame]).join(", ")}`);
 };
 const halt = () => {
   clearInterval(timer);
@@ -30,14 +33,14 @@ const halt = () => {
   one("play").querySelector("span").textContent = "Play";
 };
 const play = () => {
-  timer = setInterval(() => show((Number(slider.value) + 1) % times.length), Math.max(40, Number(one("stage").dataset.gap)));
+  timer = setInterval(() => show((Number(slider.value) + 1) % count), Math.max(40, Number(one("stage").dataset.gap)));
   one("play").setAttribute("aria-pressed", "true");
   one("play").querySelector("span").textContent = "Stop";
 };
-const nearest = (event) => {
-  const box = one("chart").getBoundingClientRect();
-  const at = times[0] + span * Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-  return times.reduce((best, time, frame) => Math.abs(time - at) < Math.abs(times[best] - at) ? frame : best, 0);
+const nearest = (chart, points, event) => {
+  const box = chart.getBoundingClientRect();
+  const at = 100 * (event.clientX - box.left) / box.width;
+  return points.reduce((best, [across], frame) => Math.abs(across - at) < Math.abs(points[best][0] - at) ? frame : best, 0);
 };
 const set = () => {
   document.body.style.setProperty("--opacity", one("opacity").value / 100);
@@ -46,8 +49,10 @@ const set = () => {
   one("stage").classList.toggle("bare", !one("outline").checked);
 };
 
-for (const kind of ["pointermove", "pointerdown"]) {
-  one("chart").addEventListener(kind, (event) => { halt(); show(nearest(event)); });
+for (const { chart, points } of charts) {
+  for (const kind of ["pointermove", "pointerdown"]) {
+    chart.addEventListener(kind, (event) => { halt(); show(nearest(chart, points, event)); });
+  }
 }
 slider.addEventListener("input", () => { halt(); show(Number(slider.value)); });
 one("play").addEventListener("click", () => timer ? halt() : play());
