@@ -61,7 +61,7 @@ def walked(container: Any, stream: Any, packets: Iterator[Any], path: Path) -> W
         rate=rate,
         codec=codec,
         pixel=float(pixel) if pixel else 1.0,
-        cut=_cut(container, stream, times[-1], rate),
+        cut=_cut(container, stream, (times[-1], float(known[-1] * stream.time_base)), rate),
         lasting=float(lasting * stream.time_base),
     )
 
@@ -84,17 +84,20 @@ def rate_of(stream: Any) -> float:
     return 25.0
 
 
-def _cut(container: Any, stream: Any, last: float, rate: float) -> str:
-    """Say where frames end well before the length that the header states; empty where they do not."""
+def _cut(container: Any, stream: Any, last: tuple[float, float], rate: float) -> str:
+    """Say where frames end well before the length that the header states; empty where they do not.
+
+    `last` is when the last frame comes, from the first one and from zero: containers count in the one way or the other.
+    """
     if stream.duration:
         stated = float(stream.duration * stream.time_base)
     elif container.duration and len(container.streams) == 1:
         stated = container.duration / 1_000_000
     else:
         return ""
-    if stated - last <= max(0.5, 3 / rate):
+    if stated - max(last) <= max(0.5, 3 / rate):
         return ""
-    return f"frames end at {last:.1f} of {stated:.1f} seconds that the header states; it may be cut short"
+    return f"frames end at {last[0]:.1f} of {stated:.1f} seconds that the header states; it may be cut short"
 
 
 class Clock:
