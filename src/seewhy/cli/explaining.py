@@ -11,12 +11,14 @@ from seewhy.choice import AUTO_METHOD, choose
 from seewhy.cli.choosing import chosen_method, input_shape
 from seewhy.cli.explaining_clips import explain_clip
 from seewhy.cli.explaining_photos import explain_photo
+from seewhy.cli.explaining_volumes import explain_scan
 from seewhy.cli.job import Job, Order
 from seewhy.cli.outputs import prepare
 from seewhy.cli.photos import Show, photo_by_photo
 from seewhy.cli.progress import Watch
 from seewhy.core.method import Method
 from seewhy.core.target import Target
+from seewhy.data.medical import is_scan, scans_among
 from seewhy.data.picture import expand
 from seewhy.data.source import clips_in, holds_frames
 from seewhy.data.video import is_video
@@ -56,6 +58,8 @@ def _method(order: Order, session: Session) -> tuple[Method, str]:
 
 def explain_source(job: Job, source: Path, stem: str) -> dict[str, Any]:
     """Explain one source after its kind."""
+    if is_scan(source):
+        return explain_scan(job, source, stem)
     if is_video(source) or (job.session.model.frames is not None and holds_frames(source)):
         return explain_clip(job, source, stem)
     return explain_photo(job, source, stem)
@@ -70,6 +74,12 @@ def run(order: Order) -> None:
         return partial(explain_source, jobs[0])
 
     def sources(given: list[Path]) -> list[Path]:
+        scans, others = scans_among(given)
+        return scans + _others(others)
+
+    def _others(given: list[Path]) -> list[Path]:
+        if not given:
+            return []
         return expand(given) if jobs[0].session.model.frames is None else clips_in(given)
 
     photo_by_photo(order.photos, settle, as_json=order.as_json, sources=sources)

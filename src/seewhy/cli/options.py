@@ -107,3 +107,23 @@ End = Annotated[
     float | None,
     typer.Option(min=0.0, metavar="SECONDS", help="Of a clip: where in the video it ends.", show_default=False),
 ]
+Slices = Annotated[
+    str | None,
+    typer.Option(
+        "--slice",
+        metavar="N|A-B|middle|all",
+        help="Of a volume, for a network that takes pictures: which axial slices, from 0 at the feet.",
+        show_default=False,
+    ),
+]
+Time = Annotated[
+    int | None,
+    typer.Option(min=0, help="Of a NIfTI file that holds several volumes: which one, from 0.", show_default=False),
+]
+KeepIdentity = Annotated[
+    bool,
+    typer.Option(
+        "--keep-identity",
+        help="Of a DICOM file: write into NAME.map.dcm whose it is and file it with its study; by default nothing says whose it is.",
+    ),
+]

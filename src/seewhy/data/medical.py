@@ -1,5 +1,6 @@
 """Medical files, whatever their format."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from seewhy.data.dicom import files_of, is_series, read_dicom
@@ -45,3 +46,15 @@ def scans_in(folder: Path) -> list[Path]:
             found += files_of(place)
         found += sorted(path for path in place.iterdir() if path.is_file() and is_nifti(path))
     return found
+
+
+def scans_among(sources: Iterable[str | Path]) -> tuple[list[Path], list[Path]]:
+    """Return the scans among files and folders, and what is left; a folder with scans in it is replaced by them."""
+    scans: list[Path] = []
+    others: list[Path] = []
+    for source in map(Path, sources):
+        found = scans_in(source) if source.is_dir() else [source] if is_scan(source) else []
+        scans += found
+        if not found:
+            others.append(source)
+    return scans, others

@@ -34,6 +34,13 @@ def webp_bytes(image: Image.Image, quality: int = 80) -> bytes:
     return buffer.getvalue()
 
 
+def webp_exact(image: Image.Image) -> bytes:
+    """Return the picture as WebP without loss."""
+    buffer = BytesIO()
+    image.save(buffer, "WEBP", lossless=True, quality=60, method=3)
+    return buffer.getvalue()
+
+
 def data_uri(data: bytes, mime: str) -> str:
     """Return bytes as an address that holds its own content, such as "data:image/png;base64,..."."""
     return f"data:{mime};base64,{b64encode(data).decode('ascii')}"
