@@ -13,7 +13,14 @@ def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
 class TestCells:
     @pytest.mark.parametrize(
         ("size", "cells", "expected"),
-        [((224, 224), 28, (28, 28)), ((224, 448), 28, (28, 56)), ((8, 8), 28, (8, 8)), ((3, 300), 1, (1, 100))],
+        [
+            ((224, 224), 28, (28, 28)),
+            ((224, 448), 28, (28, 56)),
+            ((8, 8), 28, (8, 8)),
+            ((3, 300), 1, (1, 100)),
+            ((16, 224, 448), 28, (16, 28, 56)),
+            ((64, 224, 224), 28, (28, 28, 28)),
+        ],
     )
     def test_cells_are_square_and_no_finer_than_pixels(self, size, cells, expected):
         assert cells_of(size, cells) == expected
@@ -62,19 +69,27 @@ class TestSpreading:
         places = torch.stack([rows.flatten(), columns.flatten()], dim=1).double()
         kernel = torch.exp(-torch.cdist(places, places).square() / (2 * sigma**2))
         expected = (kernel * masks.flatten(1)[:, None]).amax(dim=2).view(2, 5, 6)
-        torch.testing.assert_close(max_spread(masks, sigma, 1e-5), expected)
+        torch.testing.assert_close(max_spread(masks, sigma / 5, 1e-5), expected)
 
     def test_one_cell_becomes_a_hill_of_its_height(self):
         masks = torch.zeros(1, 9, 9, dtype=torch.float64)
         masks[0, 4, 4] = 1
-        found = max_spread(masks, 2.0, 0.05)[0]
+        found = max_spread(masks, 2.0 / 9, 0.05)[0]
         assert float(found[4, 4]) == pytest.approx(1, abs=0.02)
         assert float(found[4, 6]) == pytest.approx(math.exp(-0.5), abs=0.03)
+
+    def test_the_frames_of_a_clip_have_a_width_of_their_own(self):
+        """A tenth of 20 frames and of 10 pixels: deviations of 2 frames and 1 pixel."""
+        masks = torch.zeros(1, 20, 10, 10, dtype=torch.float64)
+        masks[0, 8, 5, 5] = 1
+        found = max_spread(masks, 0.1, 1e-3)[0]
+        assert float(found[10, 5, 5]) == pytest.approx(math.exp(-0.5), abs=0.01)
+        assert float(found[8, 6, 5]) == pytest.approx(math.exp(-0.5), abs=0.01)
 
     def test_no_step_is_steeper_than_the_hill(self):
         """A hill falls by at most exp(-1/2) / sigma a cell, and the maximum of hills no faster."""
         masks = (drawn(4, 16, 16) > 0.9).double()
-        found = max_spread(masks, 3.0, 1e-4)
+        found = max_spread(masks, 3.0 / 16, 1e-4)
         steepest = max(float(found.diff(dim=axis).abs().max()) for axis in (1, 2))
         assert steepest <= math.exp(-0.5) / 3.0 + 1e-6
 
@@ -115,5 +130,5 @@ class TestVariation:
     def test_the_derivative_is_that_of_finite_differences(self):
         masks = drawn(2, 3, 4).requires_grad_()
         assert torch.autograd.gradcheck(lambda m: variation(m, 3.0), [masks])
-        assert torch.autograd.gradcheck(lambda m: max_spread(m, 1.2, 0.05), [masks])
+        assert torch.autograd.gradcheck(lambda m: max_spread(m, 0.4, 0.05), [masks])
         assert torch.autograd.gradcheck(lambda m: gauss_enlarged(m, (7, 5), 0.6), [masks])

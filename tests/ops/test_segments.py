@@ -156,3 +156,19 @@ def test_centroids_by_hand():
 def test_an_empty_or_broken_map_is_refused(wrong):
     with pytest.raises(ShapeError, match="whole numbers"):
         relabelled(wrong)
+
+
+def test_boxes_of_a_clip_share_out_time_as_they_do_the_sides():
+    """16 frames of 224 x 224 in about 64: four parts of each axis, not seven of each side that last all the time."""
+    found = grid_segments((16, 224, 224), 64)
+    assert int(found.max()) + 1 == 64
+    assert found[:, 0, 0].unique().numel() == 4 and found[0, :, 0].unique().numel() == 4
+
+
+def test_superpixels_of_a_clip_end_in_time():
+    """A clip that is black and then white: no segment holds frames of both halves, and none lasts all the time."""
+    clip = torch.zeros(3, 8, 32, 32)
+    clip[:, 4:] = 1
+    found = slic_segments(clip, 16)
+    assert not set(found[:4].unique().tolist()) & set(found[4:].unique().tolist())
+    assert found.max() > 3

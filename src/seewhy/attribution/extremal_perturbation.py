@@ -128,7 +128,7 @@ class ExtremalPerturbation(PerturbationMethod):
 
     def _mask(self, cells: Float[Tensor, "b *cells"], size: tuple[int, ...]) -> Float[Tensor, "b *spatial"]:
         """Return smooth masks of the size of the picture."""
-        return resize(max_spread(cells, self.width * min(cells.shape[1:]), self.temperature), size)
+        return resize(max_spread(cells, self.width, self.temperature), size)
 
     def _figures(
         self, kept: Float[Tensor, "m b"], masks: Float[Tensor, "m b *spatial"]

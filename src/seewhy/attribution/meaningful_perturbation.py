@@ -14,6 +14,7 @@ from seewhy.core.probe import Probe
 from seewhy.core.registry import register
 from seewhy.errors import ConfigError
 from seewhy.ops.learned_masks import cells_of, gauss_enlarged, variation
+from seewhy.ops.scales import scales
 
 
 @register
@@ -98,7 +99,8 @@ class MeaningfulPerturbation(PerturbationMethod):
         height = probe.score() - floor
         span = height.abs().where(height != 0, 1)
         size = tuple(images.shape[2:])
-        shifts = torch.randint(round(self.jitter * min(size)) + 1, (self.steps, len(size)), generator=probe.generator())
+        most = torch.tensor([round(self.jitter * scale) + 1 for scale in scales(size)])
+        shifts = (torch.rand(self.steps, len(size), generator=probe.generator()) * most).long()
 
         def shown(masks: Float[Tensor, "1 b *cells"], step: int) -> Float[Tensor, "1 b c *spatial"]:
             drawn = gauss_enlarged(masks[0], size, self.blur)[:, None]

@@ -35,8 +35,9 @@ class Occlusion(PerturbationMethod):
             A blur keeps the local colour and takes the details away, so it finds less in smooth places.
         budget: the most that may be spent. Windows that cover the image once are always made; the others come in random order, until
             it is spent.
-        window: size in pixels, one number or one for each axis; None is a fourteenth of each axis, which is 16 of 224.
-        stride: from one window to the next, at most the window; None is half a window. The last windows of each axis are moved back to
+        window: size in pixels, one number or one for each axis; None is a fourteenth of each side, which is 16 of 224, and, where there
+            are frames or slices, an eighth of these and a seventh of each side.
+        stride: from one window to the next, at most the window; None is half a window, and a whole one in clips and volumes. The last windows of each axis are moved back to
             end at the border, so each pixel is covered.
 
     Returns:
@@ -102,7 +103,8 @@ class Occlusion(PerturbationMethod):
 
     def _window(self, size: tuple[int, ...]) -> tuple[int, ...]:
         """Return the window along each axis; raise where it does not fit."""
-        share = tuple(max(1, round(length / 14)) for length in size)
+        parts = (8, 7, 7) if len(size) == 3 else (14,) * len(size)
+        share = tuple(max(1, round(length / part)) for length, part in zip(size, parts, strict=True))
         window = share if self.window is None else per_axis(self.window, len(size), "window")
         if any(one > length for one, length in zip(window, size, strict=True)):
             raise MethodError(
@@ -112,8 +114,8 @@ class Occlusion(PerturbationMethod):
 
     def _starts(self, size: tuple[int, ...], window: tuple[int, ...]) -> list[list[int]]:
         """Return where windows begin along each axis."""
-        half = tuple(max(1, length // 2) for length in window)
-        stride = half if self.stride is None else per_axis(self.stride, len(size), "stride")
+        usual = window if len(size) == 3 else tuple(max(1, length // 2) for length in window)
+        stride = usual if self.stride is None else per_axis(self.stride, len(size), "stride")
         if any(step > length for step, length in zip(stride, window, strict=True)):
             raise MethodError(
                 f"a stride of {_times(stride)} leaves gaps between windows of {_times(window)}; choose at most the window"

@@ -17,7 +17,7 @@ from seewhy.core.registry import register
 from seewhy.core.values import Array
 from seewhy.errors import ConfigError
 from seewhy.ops.coalitions import halves
-from seewhy.ops.segments import centroids
+from seewhy.ops.segments import centroids, lengths_of
 
 AT_ONCE = 8
 """Regions that are cut before the next ones are chosen: enough for a batch, few enough to choose well."""
@@ -103,7 +103,7 @@ class PartitionSHAP(SegmentMethod):
 
     def coalitions_asked(self, segments: Int[Tensor, "*spatial"]) -> int:
         """Return nothing shown, and two for each cut, as far as there is something to cut."""
-        return 1 + 2 * min(self.samples // 2, _cuts(centroids(segments), 1, self.samples // 2))
+        return 1 + 2 * min(self.samples // 2, _cuts(_places(segments), 1, self.samples // 2))
 
     def shares(self, game: Game) -> Shares:
         """Return the Owen values, as far as the samples go."""
@@ -124,7 +124,7 @@ class Search:
     """A best-first search through the hierarchy, which is made where it is looked at."""
 
     def __init__(self, game: Game, root: Region) -> None:
-        self._game, self._places = game, centroids(game.segments)
+        self._game, self._places = game, _places(game.segments)
         self._sizes = torch.bincount(game.segments.flatten()).double()
         self._number = count()
         self._halves: dict[int, tuple[Tensor, Tensor]] = {}
@@ -189,6 +189,13 @@ class Search:
         gains = torch.tensor([abs(region.gain) for region in regions], dtype=torch.float64)
         sizes = torch.stack([self._sizes[region.members].sum() for region in regions])
         return float(gains @ sizes / gains.sum()) if gains.any() else float(sizes.mean())
+
+
+def _places(segments: Int[Tensor, "*spatial"]) -> Float[Tensor, "n d"]:
+    """Return the middle of each segment; frames of a clip lie as far apart as makes the clip as long as it is wide."""
+    size = tuple(segments.shape)
+    stretch = torch.tensor([length / n for n, length in zip(size, lengths_of(size), strict=True)])
+    return centroids(segments) * stretch
 
 
 def _with(others: Bool[Tensor, " n"], members: Int[Tensor, " k"]) -> Bool[Tensor, " n"]:

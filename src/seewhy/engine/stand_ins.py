@@ -10,6 +10,7 @@ from seewhy.core.values import Array
 from seewhy.engine.model import Model, per_channel
 from seewhy.errors import ConfigError, ShapeError
 from seewhy.ops.filters import gaussian_blur
+from seewhy.ops.scales import scales
 
 StandIn = Literal["black", "white", "zero", "mean", "blur", "noise"]
 
@@ -21,7 +22,7 @@ def stand_in(
 
     Args:
         kind: "black" and "white" are those colours, "zero" is 0 in the network's units, "mean" is each image's own mean
-            colour, "blur" a Gaussian blur with a deviation of a tenth of the shorter side, "noise" is drawn uniformly between
+            colour, "blur" a Gaussian blur with a deviation of a tenth of the shorter side (and of the frames, or slices), "noise" is drawn uniformly between
             each image's own least and greatest value, the same pattern for every image; an array (c, *spatial) is an image of its own.
         images: the images that they stand for.
         model: says what black and white are.
@@ -46,7 +47,7 @@ def stand_in(
     if kind == "mean":
         return images.mean(dim=spatial, keepdim=True).expand_as(images).contiguous()
     if kind == "blur":
-        return gaussian_blur(images, min(images.shape[2:]) / 10)
+        return gaussian_blur(images, [length / 10 for length in scales(tuple(images.shape[2:]))])
     if kind == "noise":
         low, high = images.amin(dim=(1, *spatial), keepdim=True), images.amax(dim=(1, *spatial), keepdim=True)
         drawn = torch.rand(1, *images.shape[1:], generator=generator).to(images)

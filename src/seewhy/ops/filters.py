@@ -1,7 +1,7 @@
 """Blur and resize, written once for pictures, clips and volumes."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -26,14 +26,20 @@ def gaussian_kernel(sigma: float, like: Tensor) -> Float[Tensor, " k"]:
     return kernel / kernel.sum()
 
 
-def gaussian_blur(images: Float[Tensor, "b c *spatial"], sigma: float) -> Float[Tensor, "b c *spatial"]:
-    """Blur each spatial axis of (b, c, *spatial) with a Gaussian; the border is extended, so a constant stays constant."""
-    if sigma <= 0:
-        return images
-    kernel = gaussian_kernel(sigma, images)
-    radius = len(kernel) // 2
+def gaussian_blur(
+    images: Float[Tensor, "b c *spatial"], sigma: float | Sequence[float]
+) -> Float[Tensor, "b c *spatial"]:
+    """Blur each spatial axis of (b, c, *spatial) with a Gaussian of one deviation, or of one for each axis; 0 leaves an axis as it is.
+
+    The border is extended, so a constant stays constant.
+    """
+    sigmas = [sigma] * (images.dim() - 2) if isinstance(sigma, (int, float)) else sigma
     blurred = images
-    for axis in range(2, images.dim()):
+    for axis, deviation in enumerate(sigmas, start=2):
+        if deviation <= 0:
+            continue
+        kernel = gaussian_kernel(deviation, images)
+        radius = len(kernel) // 2
         lines = blurred.movedim(axis, -1)
         flat = lines.reshape(-1, 1, lines.shape[-1])
         padded = F.pad(flat, (radius, radius), mode="replicate")

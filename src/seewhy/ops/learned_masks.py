@@ -4,11 +4,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seewhy.ops.scales import scales
+
 
 def cells_of(size: tuple[int, ...], cells: int) -> tuple[int, ...]:
-    """Return how many cells a mask has along each axis: `cells` along the shortest one, in proportion along the others, none below a pixel."""
-    share = min(1.0, cells / min(size))
-    return tuple(max(1, round(length * share)) for length in size)
+    """Return how many cells a mask has along each axis: `cells` along the shorter side, in proportion along the other, none below a pixel.
+
+    Along the frames of a clip, or the slices of a volume, there are as many, or one for each.
+    """
+    return tuple(
+        max(1, round(length * min(1.0, cells / scale))) for length, scale in zip(size, scales(size), strict=True)
+    )
 
 
 def gauss_enlarged(
@@ -31,15 +37,15 @@ def smooth_max(values: Tensor, temperature: float) -> Tensor:
     return (values * torch.softmax(values / temperature, dim=-1)).sum(dim=-1)
 
 
-def max_spread(masks: Float[Tensor, "m *cells"], sigma: float, temperature: float) -> Float[Tensor, "m *cells"]:
-    """Spread each cell like a Gaussian hill of its own height, `sigma` cells wide; where hills meet, the (smooth) maximum counts.
+def max_spread(masks: Float[Tensor, "m *cells"], width: float, temperature: float) -> Float[Tensor, "m *cells"]:
+    """Spread each cell like a Gaussian hill of its own height, whose deviation is a share `width` of the side; where hills meet, the (smooth) maximum counts.
 
-    m'(u) = smax_v k(u - v) m(v), with k(d) = exp(-d^2 / (2 sigma^2)). Gaussians are products, so one axis is done after the other, which
+    m'(u) = smax_v k(u - v) m(v), with k(d) = exp(-d^2 / (2 sigma^2)) and sigma = width * cells along the shorter side (or along the frames). Gaussians are products, so one axis is done after the other, which
     gives the same for the maximum itself. A mask cannot then change faster than its hills do, and a cell of 1 stays (almost) 1.
     """
     spread = masks
-    for axis in range(1, masks.dim()):
-        cells = masks.shape[axis]
+    for axis, scale in enumerate(scales(tuple(masks.shape[1:])), start=1):
+        cells, sigma = masks.shape[axis], width * scale
         kernel = torch.exp(-0.5 * (_apart(cells, cells, masks) / sigma) ** 2)  # (u, v)
         lines = spread.movedim(axis, -1)  # (..., v)
         spread = smooth_max(lines[..., None, :] * kernel, temperature).movedim(-1, axis)

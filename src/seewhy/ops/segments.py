@@ -40,14 +40,17 @@ def slic_segments(image: Float[Tensor, "c *spatial"], count: int, compactness: f
         centres begin as the means of boxes instead of at places of low gradient; a pixel looks at the boxes around its own, which
         stay where they are, instead of each centre at a window that moves with it.
     """
-    size = tuple(image.shape[1:])
-    side = (math.prod(size) / min(count, math.prod(size))) ** (1 / len(size))
-    axes = torch.meshgrid(*[torch.arange(length, dtype=torch.float32) for length in size], indexing="ij")
+    size, lengths = tuple(image.shape[1:]), lengths_of(tuple(image.shape[1:]))
+    side = (math.prod(lengths) / min(count, math.prod(size))) ** (1 / len(size))
+    axes = torch.meshgrid(
+        *[torch.arange(n, dtype=torch.float32) * (length / n) for n, length in zip(size, lengths, strict=True)],
+        indexing="ij",
+    )
     place = torch.stack(axes) * (compactness / side)
     colours = _colours(image)
     features = torch.cat([colours, place]).flatten(1).contiguous()  # (f, pixels)
     labels = _nearest_means(features, grid_segments(size, count), _boxes(size, count))
-    return _connected(labels.view(size), colours, side ** len(size) / 4)
+    return _connected(labels.view(size), colours, math.prod(size) / min(count, math.prod(size)) / 4)
 
 
 def relabelled(segments: Int[Tensor, "*spatial"]) -> Int[Tensor, "*spatial"]:
@@ -80,14 +83,25 @@ def centroids(segments: Int[Tensor, "*spatial"]) -> Float[Tensor, "n d"]:
 
 def _boxes(size: tuple[int, ...], count: int) -> tuple[int, ...]:
     """Return into how many boxes each axis is cut: nearly square boxes, as near to the count as these can be."""
-    side = (math.prod(size) / count) ** (1 / len(size))
-    ways = product(*[{max(1, min(length, cut(length / side))) for cut in (math.floor, math.ceil)} for length in size])
+    lengths = lengths_of(size)
+    side = (math.prod(lengths) / count) ** (1 / len(size))
+    ways = product(
+        *[
+            {max(1, min(n, cut(length / side))) for cut in (math.floor, math.ceil)}
+            for n, length in zip(size, lengths, strict=True)
+        ]
+    )
 
     def fit(parts: tuple[int, ...]) -> tuple[float, float, tuple[int, ...]]:
-        sides = [length / number for length, number in zip(size, parts, strict=True)]
+        sides = [length / number for length, number in zip(lengths, parts, strict=True)]
         return abs(math.log(math.prod(parts) / count)), max(sides) / min(sides), tuple(-number for number in parts)
 
     return min(ways, key=fit)
+
+
+def lengths_of(size: tuple[int, ...]) -> tuple[float, ...]:
+    """Return how long each axis is: frames and slices are no pixels, so that the first of three is as long as the others' mean."""
+    return (sum(size[1:]) / 2, *map(float, size[1:])) if len(size) == 3 else tuple(map(float, size))
 
 
 def _colours(image: Float[Tensor, "c *spatial"]) -> Float[Tensor, "c *spatial"]:
