@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from seewhy.api.probing import tcav
     from seewhy.api.searching import examples
     from seewhy.api.surveying import atlas
+    from seewhy.api.timing import time_tests, timeline
     from seewhy.api.units import unit
     from seewhy.api.visualizing import accentuate, caricature, invert, visualize
     from seewhy.api.weighing import importance
@@ -88,6 +89,8 @@ _HOMES = {
     "objects": "seewhy.api.objects",
     "read_clip": "seewhy.data.clips",
     "tcav": "seewhy.api.probing",
+    "time_tests": "seewhy.api.timing",
+    "timeline": "seewhy.api.timing",
     "unit": "seewhy.api.units",
     "visualize": "seewhy.api.visualizing",
     "write_movie": "seewhy.render.movie",
@@ -136,6 +139,8 @@ __all__ = [
     "read_clip",
     "targets",
     "tcav",
+    "time_tests",
+    "timeline",
     "unit",
     "visualize",
     "write_movie",
