@@ -13,11 +13,10 @@ from seewhy.engine import frame_rows
 from seewhy.engine.black_box import refuse_black_box
 from seewhy.engine.constants import adds_constant
 from seewhy.engine.frame_rows import FrameRows
-from seewhy.engine.grids import NOWHERE
 from seewhy.engine.layers import Layer, Survey, choose, survey
 from seewhy.engine.passes import joined
 from seewhy.engine.recording import INTO, Reached, layer_of, split_call, watching
-from seewhy.engine.token_grids import Places
+from seewhy.engine.token_grids import NOWHERE, Places
 from seewhy.engine.token_order import measured
 from seewhy.engine.tokens import TokenPlace, token_place
 from seewhy.errors import LayerError, ModelError

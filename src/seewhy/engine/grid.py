@@ -1,9 +1,10 @@
 """How the positions of an activation lie in the picture, or in the clip."""
 
 from dataclasses import dataclass, replace
+from math import prod
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -36,6 +37,11 @@ class Grid:
     def of_frame(self) -> "Grid":
         """The grid of one frame, where each is a row."""
         return replace(self, size=self.size[1:], frames=0)
+
+    def sequence(self) -> Int[Tensor, " n"]:
+        """Return, for each place row by row, the number of its token among the patches."""
+        patches = replace(self, extra=0)
+        return patches.apply(torch.arange(prod(self.size)).view(1, -1, 1))[0, 0].flatten()
 
     def apply(self, activation: Tensor) -> Float[Tensor, "b c *spatial"]:
         """Return the activation as (b, c, *spatial), the extra tokens left out."""

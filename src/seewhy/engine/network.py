@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -21,14 +22,14 @@ from seewhy.engine.following.local import Local
 from seewhy.engine.following.patches import Rectangles
 from seewhy.engine.following.taping import Reference
 from seewhy.engine.grid import Grid
-from seewhy.engine.grids import NOWHERE, find_grid
+from seewhy.engine.grids import find_grid
 from seewhy.engine.layers import Layer
 from seewhy.engine.model import Model, laid_out
 from seewhy.engine.passes import Pass, on_grid
 from seewhy.engine.recording import NOTHING, Put, Reached, layer_of, split_call, watching
 from seewhy.engine.replay import CannotCut, Tape, record
 from seewhy.engine.steps import spread, spread_put, together
-from seewhy.engine.token_grids import Places
+from seewhy.engine.token_grids import NOWHERE, Places
 from seewhy.engine.twin import borrowed, lay_channels_last, refuse_mixed_rows, twin, unwrapped
 from seewhy.errors import ModelError, OutOfMemory, SeewhyError, ShapeError
 from seewhy.ops.finite import all_finite
@@ -292,7 +293,7 @@ class Network:
 
             made = record(self.module, layer, self._arranged(image), run, like)
         self.count(Cost(forwards=3 if like is None else 1))
-        return made
+        return replace(made, image=image)  # its axes are put into the network's order again when it is replayed
 
     def watched(self, inputs: Float[Tensor, "b c *spatial"], under: AbstractContextManager[Any]) -> Tensor:
         """Return the answer of one pass that `under` watches and may change; it decides about the graph, and about the rows of the answer.

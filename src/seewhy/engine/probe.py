@@ -233,7 +233,8 @@ class NetworkProbe(Probe):
                 f"layer {layer!r} puts out no tokens; dropping tokens is for transformers without windows"
             )
         extra = torch.arange(grid.extra, device=raw.device)
-        chosen = (torch.cat([extra.expand(len(which), -1), which.to(raw.device) + grid.extra], dim=1) for which in kept)
+        numbers = grid.sequence().to(raw.device) + grid.extra  # of the places, row by row
+        chosen = (torch.cat([extra.expand(len(which), -1), numbers[which.to(raw.device)]], dim=1) for which in kept)
         rows = (raw.gather(1, which.expand(len(raw), -1)[..., None].expand(-1, -1, raw.shape[2])) for which in chosen)
         try:
             yield from FromLayer(self._question, self._bill, layer, raw, any_size=True).scores(rows)

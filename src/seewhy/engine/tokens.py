@@ -36,17 +36,24 @@ class TokenPlace:
         """Return the tokens without a place, and half of the others."""
         return self.tokens[:, : self.grid.extra + max(1, (self.tokens.shape[1] - self.grid.extra) // 2)]
 
+    def reversed(self) -> Tensor:
+        """Return the same, the last patch first."""
+        fewer = self.fewer()
+        return torch.cat([fewer[:, : self.grid.extra], fewer[:, self.grid.extra :].flip(1)], dim=1)
+
 
 def token_place(
-    network: nn.Module, run: Callable[[], object], input_size: Sequence[int], places: Places
+    network: nn.Module, run: Callable[[], Tensor], input_size: Sequence[int], places: Places
 ) -> TokenPlace | None:
-    """Return the first place that holds the whole sequence and behind which the network runs with fewer tokens.
+    """Return the first place that holds the whole sequence and behind which the network runs with fewer tokens, in any order.
 
-    Before positions are added, or within a block whose shortcut goes round the place, it does not; None where no place works.
+    Before positions are added, or within a block whose shortcut goes round the place, it does not; nor where places are told by the number
+    of a token in the sequence, as factorized attention of clips and positions within attention do: with some dropped, the others would
+    be taken for tokens of other places. None where no place works.
 
     Args:
         network: its twin.
-        run: runs it on one image, without gradients.
+        run: runs it on one image, without gradients, and returns its answer.
         input_size: (h, w) of the image.
         places: grids that the network's maps have.
     """
@@ -97,12 +104,16 @@ def _met(network: nn.Module, run: Callable[[], object]) -> list[tuple[str, nn.Mo
     return met
 
 
-def _runs_with_fewer(network: nn.Module, run: Callable[[], object], place: TokenPlace) -> bool:
+def _runs_with_fewer(network: nn.Module, run: Callable[[], Tensor], place: TokenPlace) -> bool:
+    answers = []
     try:
-        with watching(network, frozenset(), frozenset(), {place.name: place.fewer()}):
-            run()
+        for tokens in (place.fewer(), place.reversed()):
+            with watching(network, frozenset(), frozenset(), {place.name: tokens}):
+                answers.append(run())
     except (OutOfMemory, torch.OutOfMemoryError):
         raise
     except Exception:  # the network is the user's own code, and may raise anything where sizes do not fit
         return False
-    return True
+    plain, turned = answers
+    slack = torch.finfo(plain.dtype).eps ** (2 / 3)
+    return plain.shape == turned.shape and bool((plain - turned).abs().max() <= slack * plain.abs().max())

@@ -82,7 +82,8 @@ def _copies(left: Int[Tensor, " s"], value: Tensor, images: int, extra: int, nam
 def _felt(before: Tensor, value: Tensor, weights: Tensor, name: str) -> Tensor:
     """Say which tokens of the whole sequence some values depend on, (b, n)."""
     size = gradient_at(before, value, weights, name).norm(dim=-1)
-    return size > ROUNDING * size.max()
+    felt: Tensor = size > ROUNDING * size.max()
+    return felt
 
 
 def _check_mean(seen: Seen, after: Tensor | None, copies: Int[Tensor, "b 1 g"]) -> None:

@@ -45,7 +45,7 @@ def row_by_row(slots: Int[Tensor, "b n"], grid: Grid) -> Int[Tensor, "b n"]:
     """Return numbers of a sequence of tokens with its places row by row; tokens without a place stay first."""
     if not grid.order:
         return slots
-    return torch.cat([slots[:, : grid.extra], grid.apply(slots[..., None])[:, 0].flatten(1)], dim=1)
+    return torch.cat([slots[:, : grid.extra], slots[:, grid.extra :][:, grid.sequence()]], dim=1)
 
 
 def mixture_of(value: Tensor) -> Float[Tensor, " c"]:

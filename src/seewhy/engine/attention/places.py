@@ -11,8 +11,8 @@ from seewhy.engine.attention.layout import Layout
 from seewhy.engine.attention.numbering import OTHERS, row_by_row, token_slots
 from seewhy.engine.attention.record import Finished, Record, Seen
 from seewhy.engine.grid import Grid
-from seewhy.engine.grids import NOWHERE, grid_of, places_in
-from seewhy.engine.token_grids import Places
+from seewhy.engine.grids import grid_of, places_in
+from seewhy.engine.token_grids import NOWHERE, Places
 from seewhy.errors import MethodError
 
 

@@ -196,7 +196,8 @@ class Record(TorchFunctionMode):
                 f"the weights of a fused attention could not be recomputed: their product with the values is {float(apart):.2g} off, "
                 f"of {float(largest):.2g}; switch to the plain implementation of attention, or use 'rise'"
             )
-        return self._keep(weights, value, found)
+        kept: Tensor = self._keep(weights, value, found)
+        return kept
 
     def _product(self, operation: Operation, position: int) -> Any:
         weights = operation.args[position]
