@@ -56,6 +56,8 @@ class Animation(Moving):
         """Decode frame after frame; what is cut off is remarked."""
         with self._opened() as image:
             seconds, count = 0.0, getattr(image, "n_frames", 1)
+            if ends_early(self._path):
+                self.remark(f"{self.name}: its end is missing; frames may be lost")
             for number in range(count):
                 try:
                     image.seek(number)
@@ -90,6 +92,20 @@ class Animation(Moving):
             if image.width * image.height > MOST_PIXELS:
                 raise DataError(f"{self._path} is gigantic: at most {MOST_PIXELS // 10**6} million pixels are read")
             yield image
+
+
+def ends_early(path: Path) -> bool:
+    """Say whether the end of an animation is missing: the closing byte of a GIF, the last chunk of a PNG, bytes that a WebP tells of."""
+    with path.open("rb") as file:
+        head = file.read(12)
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 64))
+        tail = file.read()
+    if head[:4] == b"RIFF":
+        return int.from_bytes(head[4:8], "little") + 8 > size
+    if head[:4] == b"\x89PNG":
+        return b"IEND\xaeB`\x82" not in tail
+    return not tail.rstrip(b"\0").endswith(b";")
 
 
 def _pixels(frame: Image.Image, longest: int | None) -> UInt8[np.ndarray, "h w 3"]:
