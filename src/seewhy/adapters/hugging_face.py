@@ -1,4 +1,4 @@
-"""Image classifiers in the format of Hugging Face transformers: `hf:folder` or `hf:owner/name` from the local cache."""
+"""Networks in the format of Hugging Face transformers: `hf:folder` or `hf:owner/name` from the local cache."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from seewhy.adapters.transformers_tasks import CLASSIFIER, Task, task_of
 from seewhy.adapters.trial import Preprocessing, by_trial
 from seewhy.engine.model import Model
 from seewhy.errors import ModelError, optional
 
 
 def from_transformers(place: str, checkpoint: str | Path | None = None) -> Model:
-    """Return an image classifier, prepared as its own image processor does it.
+    """Return a network of a task that is known, prepared as its own image processor does it: classifiers, segmenters, depth, CLIP.
 
     Nothing is downloaded, and code that comes with a model is never run.
 
@@ -22,7 +23,7 @@ def from_transformers(place: str, checkpoint: str | Path | None = None) -> Model
 
     Raises:
         MissingExtra: transformers is not installed.
-        ModelError: no such model, not an image classifier, weights that do not cover the network (its head would be random), or
+        ModelError: no such model, none of these tasks, weights that do not cover the network (its head would be random), or
             a processor that cannot be reproduced.
     """
     transformers: Any = optional("transformers", "hub")
@@ -33,13 +34,27 @@ def from_transformers(place: str, checkpoint: str | Path | None = None) -> Model
     _check_folder(place)
     options = {"local_files_only": True, "trust_remote_code": False}
     with _quiet(transformers):
-        with _told(place, "has no image classifier that can be loaded"):
-            network, report = transformers.AutoModelForImageClassification.from_pretrained(
-                place, output_loading_info=True, **options
-            )
+        with _told(place, "has no config that can be read"):
+            config = transformers.AutoConfig.from_pretrained(place, **options)
+        task = task_of(config.architectures)
+        with _told(place, f"has no {task.what} that can be loaded"):
+            loader = getattr(transformers, task.loader)
+            network, report = loader.from_pretrained(place, output_loading_info=True, **options)
         _check_weights(report, place)
     title = f"hf:{Path(place).name if Path(place).is_dir() else place}"
-    return preparation(place, title).model(network.eval(), labels=class_names(network.config.id2label), name=title)
+    labels = class_names(network.config.id2label) if task.named else None
+    explained, more = task.rebuilt(network.eval(), place) if task.rebuilt else (network.eval(), {})
+    fields = {**_link(network.config, task), **task.fields, **more}
+    return preparation(place, title).model(explained, labels=labels, name=title, **fields)
+
+
+def _link(config: Any, task: Task) -> dict[str, str]:
+    """Return what makes probabilities of the answer, as the config of a classifier states it."""
+    if task is not CLASSIFIER:
+        return {}
+    stated = {"multi_label_classification": "sigmoid", "regression": "none"}
+    kind = stated.get(str(getattr(config, "problem_type", None)))
+    return {} if kind is None else {"probability": kind}
 
 
 def preparation(place: str, title: str) -> Preprocessing:

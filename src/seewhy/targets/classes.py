@@ -37,12 +37,7 @@ class ClassScore(Target):
             raise TargetError(f"the unit of a class score is one of {', '.join(get_args(Unit))}, got {self.unit!r}")
 
     def placed(self, samples: Sequence[Sample], probability: Probability) -> Target:
-        """Return the target knowing what makes probabilities of the answer; raise `TargetError` where it is none of classes."""
-        if probability == "none":
-            raise TargetError(
-                "a class is asked for, and the model says that its answer is none of classes (probability='none'); "
-                "ask up:0 or down:0 of a number, or another of seewhy.targets"
-            )
+        """Return the target knowing what makes probabilities of the answer."""
         return replace(self, link=probability)
 
     def part(self, rows: slice, images: int) -> Target:
@@ -52,6 +47,10 @@ class ClassScore(Target):
     def bind(self, reading: Reading, labels: Sequence[str] | None) -> BoundTarget:
         """Freeze the class of each image."""
         logits = class_logits(reading)
+        if self.link == "none":
+            raise TargetError(
+                f"a class is asked for, and the model says that its answer of shape {shape_words(logits.shape)} is none of classes; {fitting(logits.shape)}"
+            )
         classes = logits.argmax(dim=1) if self.index is None else resolve(self.index, logits, labels)
         return bound_class(classes, labels, self.unit, self.link)
 
