@@ -33,6 +33,7 @@ from seewhy.cli.options import (
     Target,
 )
 from seewhy.cli.student_commands import COMMANDS as STUDENT_COMMANDS
+from seewhy.cli.time_commands import COMMANDS as TIME_COMMANDS
 from seewhy.cli.unit_commands import COMMANDS
 from seewhy.version import __version__
 
@@ -262,7 +263,7 @@ def doctor(
         examine_preprocessing(model, folder, checkpoint, as_json=as_json)
 
 
-for command in (*OBJECT_COMMANDS, *COMMANDS, importance, *CONCEPT_COMMANDS, *STUDENT_COMMANDS):
+for command in (*OBJECT_COMMANDS, *COMMANDS, importance, *CONCEPT_COMMANDS, *STUDENT_COMMANDS, *TIME_COMMANDS):
     app.command()(command)
 
 

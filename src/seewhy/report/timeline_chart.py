@@ -6,16 +6,19 @@ from typing import Any
 from PIL import Image
 
 from seewhy.evaluation.timeline import Timeline
-from seewhy.render.chart import Scale, captioned, sign_colours
+from seewhy.render.chart import GAP as CHART_GAP
+from seewhy.render.chart import TEXT, Scale, captioned, sign_colours
 from seewhy.render.curves import Line, curves
 from seewhy.render.overlay import stacked
-from seewhy.render.text import INK, PAPER, SOFT, panel
+from seewhy.render.text import INK, PAPER, SOFT, face, panel
 from seewhy.report.axis import Axis, axis
 
 WIDTH, GAP = 1000, 18
 SHOWN = 16
 """Frames of the strip, at most."""
-GREY = (110, 106, 98)
+HIDDEN, FORETOLD, SO_FAR = "without the frame", "by gradient", "score so far"
+KEY = round(max(face(TEXT - 2).getlength(name) for name in (HIDDEN, FORETOLD, SO_FAR))) + 60
+"""Pixels that the chart of curves keeps for its key."""
 
 
 def levels(up: Axis) -> list[tuple[float, str]]:
@@ -92,9 +95,9 @@ def _ticks(frames: int) -> list[int]:
 def _importance(found: Timeline, across: Scale) -> Image.Image:
     against, favour = sign_colours()
     values = found.deletion.tolist()
-    lines = [_line(f"hidden ({found.importance.hiding})", values, favour)]
+    lines = [_line(HIDDEN, values, favour)]
     if found.gradient is not None:
-        lines.insert(0, _line("gradient", found.gradient.tolist(), against, dashed=True))
+        lines.insert(0, _line(FORETOLD, found.gradient.tolist(), against, dashed=True))
     up = axis([0.0, *values, *(found.gradient.tolist() if found.gradient is not None else [])], from_zero=False)
     agreed = found.agreement.value
     note = "" if agreed is None else f"gradient and deletion: rank correlation {agreed:.2f} over {found.frames} frames"
@@ -118,7 +121,7 @@ def _prefix(found: Timeline, across: Scale) -> Image.Image:
     _, favour = sign_colours()
     decided = "" if found.prefix.decided is None else f"the class is decided at {found.when(found.prefix.decided)}; "
     return curves(
-        [_line("score so far", scores, favour)],
+        [_line(SO_FAR.ljust(len(HIDDEN)), scores, favour)],
         across,
         _scale(axis(scores, from_zero=False)),
         labels=("time in the source" if found.seconds else "frame", f"score after each frame ({found.unit})"),
@@ -137,12 +140,15 @@ def _line(name: str, values: list[float], colour: tuple[int, int, int], *, dashe
 
 
 def _strip(found: Timeline) -> Image.Image:
-    """Draw frames side by side, from first to last."""
+    """Draw frames side by side, each under its place on the curves above."""
     shown = strip_frames(found)
-    side = WIDTH // len(shown)
+    left, right = 64, WIDTH - KEY - CHART_GAP
+    step = (right - left) / (found.frames - 1)
     pictures = [found.sample.view(frame).convert("RGB") for frame in shown]
+    side = max(2, round(step * (shown[1] - shown[0]) if len(shown) > 1 else right - left) - 2)
     height = max(1, round(side * pictures[0].height / pictures[0].width))
     strip = Image.new("RGB", (WIDTH, height), PAPER)
-    for place, picture in enumerate(pictures):
-        strip.paste(picture.resize((side - 2, height), Image.Resampling.LANCZOS), (place * side, 0))
+    for frame, picture in zip(shown, pictures, strict=True):
+        place = round(left + frame * step - side / 2)
+        strip.paste(picture.resize((side, height), Image.Resampling.LANCZOS), (place, 0))
     return strip

@@ -17,6 +17,8 @@ CREED = (
     "Hiding a frame says what the network misses without it, not what the frame shows; a frame that repeats the one before is missed by nobody.",
     "The verdict is about this network on these clips: another clip may need order where this one does not.",
 )
+ROUNDING = 1e-6
+"""Values smaller than this, beside the largest, are rounding."""
 ICONS = {tests.IMAGE: "fails", tests.SEVERAL: "passes", tests.ORDER: "passes", tests.UNDECIDED: "unclear"}
 TESTS = (
     ("still", "best frame, shown all the time"),
@@ -106,14 +108,14 @@ def _segments(found: Timeline) -> dict[str, Any] | None:
         return None
     values = shares.values.tolist()
     scale = axis([0.0, *values], from_zero=False)
-    zero = scale.percent(0.0)
+    zero, least = scale.percent(0.0), ROUNDING * max(map(abs, values))
     rows = [
         {
             "name": f"{found.when(start)} to {found.when(stop - 1)}",
             "left": min(zero, scale.percent(value)),
             "width": round(abs(scale.percent(value) - zero), 2),
             "side": "pos" if value >= 0 else "neg",
-            "text": f"{value:+.3g}" + (f" ± {error:.2g}" if error else ""),
+            "text": (f"{value:+.3g}" if abs(value) > least else "0") + (f" ± {error:.2g}" if error else ""),
         }
         for (start, stop), value, error in zip(shares.runs, values, shares.error.tolist(), strict=True)
     ]
@@ -123,9 +125,13 @@ def _segments(found: Timeline) -> dict[str, Any] | None:
         "zero": zero,
         "sum": kept(
             f"Shapley values, {how}, from {shares.coalitions} passes; hidden by {shares.hiding}. They add up to {figures(shares.explained)} "
-            f"{found.unit}, what all frames together add ({figures(abs(shares.residual))} missing)."
+            f"{found.unit}, what all frames together add ({_missing(shares.residual, shares.explained)})."
         ),
     }
+
+
+def _missing(residual: float, explained: float) -> str:
+    return "exactly" if abs(residual) <= ROUNDING * abs(explained) else f"{figures(abs(residual))} are missing"
 
 
 def _decision(found: Timeline) -> str:
@@ -147,7 +153,17 @@ def _rows(found: Timeline) -> list[list[str]]:
     )
     columns += [made.insertion.tolist()]
     columns += [] if found.prefix is None else [found.prefix.scores.tolist()]
-    return [[found.when(frame), *(f"{column[frame]:.3g}" for column in columns)] for frame in range(found.frames)]
+    floors = [ROUNDING * max(map(abs, column)) for column in columns]
+    return [
+        [
+            found.when(frame),
+            *(
+                figures(column[frame] if abs(column[frame]) > floor else 0.0)
+                for column, floor in zip(columns, floors, strict=True)
+            ),
+        ]
+        for frame in range(found.frames)
+    ]
 
 
 def _reading(found: Timeline) -> list[tuple[str, str]]:
