@@ -30,6 +30,7 @@ from seewhy.engine.session import Progress
 from seewhy.errors import ConfigError, TargetError
 from seewhy.targets import ClassScore, Contrast
 from seewhy.targets.classes import find_class
+from seewhy.targets.labels import POINT, FoundLabels
 from seewhy.targets.written import written_target
 
 
@@ -103,7 +104,7 @@ def chosen_profile(profile: str) -> Profile:
 
 def chosen_target(model: Model, target: str | None, against: str | None) -> Target:
     """Return the target; names are looked up at once, so that a wrong one costs no work."""
-    asked = written_target(target) if target else None
+    asked = found_labels(model, target) or (written_target(target) if target else None)
     if asked is not None and against is None:
         return asked
     which, rival = (_known(model, name) for name in (target, against))
@@ -112,6 +113,22 @@ def chosen_target(model: Model, target: str | None, against: str | None) -> Targ
     if which == rival:
         raise TargetError(f"a contrast needs two different classes, got {target!r} twice")
     return Contrast(which, rival)
+
+
+def found_labels(model: Model, target: str | None) -> Target | None:
+    """Return the target of all found labels where "labels" or "labels:0.3" is written; the model's own operating points without a number."""
+    word, colon, about = (target or "").partition(":")
+    if word.strip().lower() != "labels" or (not colon and target in (model.labels or ())):
+        return None
+    if not colon:
+        points = POINT if model.operating_points is None else model.operating_points
+        return FoundLabels(points if isinstance(points, (int, float)) else tuple(points))
+    try:
+        return FoundLabels(float(about))
+    except ValueError as error:
+        raise TargetError(
+            f"{target!r} is not understood ({error}); for instance labels:0.5, every label with that probability"
+        ) from error
 
 
 def _known(model: Model, name: str | None) -> int | str | None:

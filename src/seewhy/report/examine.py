@@ -23,9 +23,11 @@ from seewhy.engine.session import Session
 from seewhy.evaluation.area import SHARE, concentration, evidence_area, place
 from seewhy.evaluation.hide_test import HideTest as Test
 from seewhy.evaluation.hide_test import HideTestResult
+from seewhy.evaluation.scan_regions import scan_regions
+from seewhy.report.alternatives import Alternative, alternatives, left_out
 from seewhy.report.photo import Answer, ChannelFinding, HideTest, PhotoReport
 from seewhy.report.words import probability as written
-from seewhy.targets import Rank
+from seewhy.targets.labels import FoundLabels
 
 DRAWN = 720
 """Longest side, in pixels, at which a photo is drawn on a page."""
@@ -87,7 +89,8 @@ def ask(session: Session, sample: Sample, target: Target, method: Method, wanted
         explanation = session.attribute(question, method, [sample])
     else:  # the map alone may be made faster; what is asked beside it is asked of the network as it is
         explanation = session.answer([sample], [target], [method])[0][0]
-    for note in wanted.notes:
+    answer = block.shared.reading.output
+    for note in (*wanted.notes, *left_out(answer, question.target, session.model.labels)):
         explanation = explanation.noting(note)
     return Asked(explanation, session, sample, method, block, question, layer, wanted, begun)
 
@@ -99,10 +102,11 @@ def examine(asked: Asked, command: str = "") -> PhotoReport:
         asked: the photo, explained.
         command: the command that makes the same report again.
     """
-    top, others = _others(asked)
+    others = _others(asked)
     probe = NetworkProbe(asked.question, asked.method.needs())
     tested = Test().run(probe, asked.explanation)[0] if asked.wanted.hide_test else None
-    report = _report(asked, (asked.explanation, *others), top, tested, command)
+    maps = [(asked.explanation, probability_of(asked, asked.explanation)), *others]
+    report = _report(asked, maps, tested, command)
     if asked.layer:
         report = _with_channels(report, asked, asked.layer)
     return replace(report, cost=costs(asked, tested))
@@ -115,41 +119,40 @@ def _single_layer(method: Method) -> str | None:
 
 def likeliest(asked: Asked) -> tuple[tuple[str, float, int], ...]:
     """Return the likeliest classes: names, probabilities, indices; empty where the answer is no class."""
-    output = asked.block.shared.reading.output.detach()
-    if output.dim() != 2 or output.shape[1] < 2:
-        return ()
-    labels = asked.session.model.labels
-    probabilities = output[0].float().softmax(dim=0)
-    top = probabilities.topk(min(asked.wanted.classes, len(probabilities)))
-    return tuple(
-        (labels[int(i)] if labels else f"class {int(i)}", float(p), int(i))
-        for p, i in zip(top.values, top.indices, strict=True)
+    return tuple((one.name, one.probability, one.index) for one in _said(asked))
+
+
+def _said(asked: Asked) -> tuple[Alternative, ...]:
+    """Return what the network says of the photo."""
+    question = asked.question
+    return alternatives(
+        asked.block.shared.reading, question.target, question.bound.classes, asked.session.model, asked.wanted.classes
     )
 
 
-def _others(asked: Asked) -> tuple[tuple[tuple[str, float], ...], list[Explanation]]:
-    """Return the likeliest classes with their probabilities, and maps of those that are not the main question."""
-    top = likeliest(asked)
-    names = tuple((name, share) for name, share, _ in top)
-    main = asked.question.bound.classes
-    if not top or main is None or asked.method.cost() not in (Cost(1, 0), Cost(1, 1)):
-        return names, []
-    ranks = [rank for rank, (_, _, index) in enumerate(top) if index != main[0]]
-    questions = [Question(asked.block, Rank(rank)) for rank in ranks]
-    return names, [asked.session.attribute(question, asked.method, [asked.sample]) for question in questions]
+def _others(asked: Asked) -> list[tuple[Explanation, float]]:
+    """Return maps, with their probabilities, of what the network says beside the main question, where they are asked or cost one pass."""
+    said = _said(asked)
+    cheap = asked.method.cost() in (Cost(1, 0), Cost(1, 1))
+    if not any(one.asked for one in said) or not (cheap or isinstance(asked.question.target, FoundLabels)):
+        return []
+    rest = [one for one in said if not one.asked]
+    questions = [Question(asked.block, one.target) for one in rest]
+    maps = [asked.session.attribute(question, asked.method, [asked.sample]) for question in questions]
+    return [(made, one.probability) for made, one in zip(maps, rest, strict=True)]
 
 
 def _report(
     asked: Asked,
-    maps: Sequence[Explanation],
-    top: tuple[tuple[str, float], ...],
+    answered: Sequence[tuple[Explanation, float | None]],
     tested: HideTestResult | None,
     command: str,
 ) -> PhotoReport:
-    main, method = maps[0], asked.method
+    maps, method = [made for made, _ in answered], asked.method
+    main = maps[0]
     picture = shrunk(main.picture())
     size = (picture.height, picture.width)
-    answers = [_answer(asked, made, size) for made in maps]
+    answers = [_answer(made, sureness, size) for made, sureness in answered]
     order = sorted(range(len(answers)), key=lambda n: -(answers[n].probability or 0))
     return PhotoReport(
         name=asked.sample.name,
@@ -161,7 +164,7 @@ def _report(
         source=str(method.source),
         answers=tuple(answers[n] for n in order),
         chosen=order.index(0),
-        top=top,
+        top=tuple((name, share) for name, share, _ in likeliest(asked)),
         signed=method.signed,
         unit=main.map_unit,
         score_unit=main.unit,
@@ -170,19 +173,20 @@ def _report(
         hide_test=_hide_test(asked.session.model, main, tested, size),
         figures=estimate_figures(main),
         covered=str(main.coverage or ""),
+        regions=scan_regions(main).rows if asked.sample.volume is not None else (),
         cautions=cautions(asked, main, answers[0].probability, tested),
         command=command,
         provenance=main.provenance | {"method": method.key, "settings": method.settings(), "area": SHARE},
     )
 
 
-def _answer(asked: Asked, made: Explanation, size: tuple[int, int]) -> Answer:
+def _answer(made: Explanation, sureness: float | None, size: tuple[int, int]) -> Answer:
     """Return what is said about one target: its score, its map on the source picture, and where its evidence lies."""
     held = float(concentration(made)[0])
     return Answer(
         name=made.targets[0],
         score=float(made.score[0]),
-        probability=probability_of(asked, made),
+        probability=sureness,
         heatmap=made.in_source(0, size).float().numpy(),
         concentration=None if np.isnan(held) else held,
         where=place(torch.from_numpy(_on_source(made, evidence_area(made)[0], size))),
@@ -205,12 +209,13 @@ def shrunk(picture: Image.Image, longest: int = DRAWN) -> Image.Image:
     )
 
 
-def probability_of(asked: Asked, made: Explanation) -> float | None:
-    """Return the probability of the class that a map is about; None for targets that are no class."""
-    if made.classes is None:
+def probability_of(asked: Asked, main: Explanation) -> float | None:
+    """Return the probability of what a map is about; None for targets that have none."""
+    chance = asked.question.bound.probability
+    if chance is None:
         return None
-    output = asked.block.shared.reading.output.detach()[0].float().softmax(dim=0)
-    return float(output[made.classes[0]])
+    with torch.no_grad():
+        return float(chance(asked.block.shared.reading)[0])
 
 
 def _on_source(made: Explanation, area: Bool[Tensor, "h w"], size: tuple[int, int]) -> Bool[np.ndarray, "h2 w2"]:

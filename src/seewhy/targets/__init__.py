@@ -5,6 +5,7 @@ top(5)                              the five most likely classes, one target eac
 Margin()                            how far the predicted class is ahead of the next
 Contrast("tabby", "tiger cat")      why this class and not that one
 Label("pneumonia")                  one label of several that may hold at once
+FoundLabels(0.5)                    every label whose probability reaches its operating point
 Regression()                        a number that the network puts out
 Channel(layer, index), Neuron(layer, index, position)
 Direction(layer, vector)            a direction among the channels of a layer
@@ -31,6 +32,7 @@ from seewhy.targets.frames import FrameClass
 from seewhy.targets.inside import Channel, Neuron
 from seewhy.targets.instances import Instance
 from seewhy.targets.keypoints import Keypoint
+from seewhy.targets.labels import FoundLabels
 from seewhy.targets.maps import MapMean
 from seewhy.targets.masks import Region
 from seewhy.targets.prompts import Prompts
@@ -46,6 +48,7 @@ __all__ = [
     "Direction",
     "Distance",
     "Expectation",
+    "FoundLabels",
     "FrameClass",
     "Instance",
     "Keypoint",
