@@ -21,6 +21,7 @@ from seewhy.cli.options import (
     FitName,
     Force,
     Frames,
+    KeepIdentity,
     Layer,
     ModelName,
     Out,
@@ -28,9 +29,11 @@ from seewhy.cli.options import (
     Seed,
     SegmentsOption,
     Settings,
+    Slices,
     Start,
     Stride,
     Target,
+    Time,
 )
 from seewhy.cli.student_commands import COMMANDS as STUDENT_COMMANDS
 from seewhy.cli.time_commands import COMMANDS as TIME_COMMANDS
@@ -101,8 +104,11 @@ def explain(
             help="Of a clip: what is lost without each frame, and whether time matters; about five passes a frame."
         ),
     ] = True,
+    slices: Slices = None,
+    time: Time = None,
+    keep_identity: KeepIdentity = False,
 ) -> None:
-    """Show where in each photo or clip the evidence for the answer lies, and how far to trust that.
+    """Show where in each photo, clip or scan the evidence for the answer lies, and how far to trust that.
 
     Writes for each photo NAME.why.png (the map), NAME.why.html (the page to read), NAME.why.json (every number) and NAME.why.npz (the raw map).
     For a network for clips, a video, an animation or a folder of frames is one clip; it gets NAME.why.mp4 (video, map, curve of importance),
@@ -113,7 +119,7 @@ def explain(
     """
     from seewhy.cli.choosing import MethodOrder
     from seewhy.cli.explaining import run
-    from seewhy.cli.job import ClipOrder, Order
+    from seewhy.cli.job import ClipOrder, Order, ScanOrder
 
     run(
         Order(
@@ -133,6 +139,7 @@ def explain(
             device=device,
             profile=profile,
             clip=ClipOrder(frames, stride, start, end, timeline),
+            scan=ScanOrder(slices, time, keep_identity),
         )
     )
 

@@ -27,6 +27,9 @@ from seewhy.report.bare import bare_overlay
 from seewhy.report.examine import Examination, ask
 from seewhy.report.volume import VolumeReport
 from seewhy.report.volume_examine import examine_volume
+from seewhy.report.volume_numbers import volume_numbers
+from seewhy.report.volume_page import volume_page
+from seewhy.report.volume_picture import volume_picture
 
 
 def explain_scan(job: Job, path: Path, stem: str) -> dict[str, Any]:
@@ -55,18 +58,19 @@ def _explain_volume(job: Job, scan: Scan, shown: Path, stem: str) -> dict[str, A
         asked = ask(job.session, made, job.target, job.method, wanted)
         asked.explanation.save(paths["npz"], force=order.force)
         report = examine_volume(asked, command(order, shown))
+        found = volume_numbers(report)
         identity = _identity(scan) if order.scan.keep_identity else ()
         contents = _maps(asked.explanation, made, report, identity) | {
-            "png": render.png_bytes(report.picture()),
-            "html": report.page().encode(),
-            "json": json.dumps(report.numbers(), indent=2, allow_nan=False).encode(),
+            "png": render.png_bytes(volume_picture(report)),
+            "html": volume_page(report).encode(),
+            "json": json.dumps(found, indent=2, allow_nan=False).encode(),
         }
         for ending in paths:
             if ending in contents:
                 render.write_bytes(paths[ending], contents[ending], force=order.force)
     if not order.as_json:
         console.out().print(volume_summary(report, list(paths.values())))
-    return report.numbers() | {"files": _named(paths)}
+    return found | {"files": _named(paths)}
 
 
 def _maps(explanation: Explanation, made: Sample, report: VolumeReport, identity: tuple[Any, ...]) -> dict[str, bytes]:

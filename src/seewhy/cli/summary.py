@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seewhy.report.photo import PhotoReport
+from seewhy.report.words import region_words
 
 BAR = 20
 """Cells of a probability bar."""
@@ -50,6 +51,8 @@ def _facts(report: PhotoReport) -> Table:
                 f"{explained.where}; the strongest fifth of the area holds {explained.concentration:.0%} of the evidence"
             ),
         )
+    for number, region in enumerate(report.regions):
+        table.add_row("" if number else "  regions", Text(region_words(region)))
     if report.hide_test is not None:
         table.add_row("  hide test", Text(f"{report.hide_test.outcome}. {report.hide_test.sentence}"))
     if report.channels:

@@ -10,6 +10,7 @@ from rich.text import Text
 from seewhy.cli.summary import BAR
 from seewhy.render.bar import percent
 from seewhy.report.volume import VolumeReport
+from seewhy.report.volume_page import measured
 
 
 def volume_summary(report: VolumeReport, files: Sequence[Path]) -> RenderableType:
@@ -39,11 +40,11 @@ def _facts(report: VolumeReport) -> Table:
     for number, region in enumerate(report.regions.rows):
         extent = " x ".join(f"{side:.0f}" for side in region.extent)
         side = f"{region.side} of the scan, " if region.side else ""
-        mean = f"{region.mean:.3g} {report.volume.unit}".strip()
+        mean = f"{measured(region.mean)} {report.volume.unit}".strip()
         table.add_row(
             "" if number else "  regions",
             Text(
-                f"{region.size:.3g} {region.unit}, {extent} {unit}, {side}voxel {', '.join(map(str, region.voxel))}; "
+                f"{measured(region.size)} {region.unit}, {extent} {unit}, {side}voxel {', '.join(map(str, region.voxel))}; "
                 f"mean {mean}; {percent(region.share)} of the evidence"
             ),
         )

@@ -1,6 +1,7 @@
 """Every number of a photo report as plain values, ready for JSON."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
@@ -47,6 +48,7 @@ def numbers(report: PhotoReport) -> dict[str, Any]:
             "channels_share": report.channels_share,
             "figures": report.figures,
             "coverage": report.covered,
+            "regions": [asdict(region) for region in report.regions],
             "cost": report.cost,
             "cautions": report.cautions,
             "command": report.command,

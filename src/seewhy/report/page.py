@@ -13,7 +13,7 @@ from seewhy.report.images import DETAILS, Detail, channel_uri, gradient, map_uri
 from seewhy.report.numbers import numbers
 from seewhy.report.photo import Answer, ChannelFinding, HideTest, PhotoReport
 from seewhy.report.sheet import embedded, facts, kept, looks, rendered
-from seewhy.report.words import alternative, answer_value, evidence, probability, quantity
+from seewhy.report.words import alternative, answer_value, evidence, probability, quantity, region_words
 
 LARGEST = 300_000
 """Bytes that a page stays under."""
@@ -53,6 +53,7 @@ def _content(report: PhotoReport, detail: Detail) -> dict[str, Any]:
         "rows": _rows(report),
         "gradient": gradient(signed=report.signed, limit=report.limit),
         "normalization": report.normalization,
+        "regions": [kept(region_words(region)) for region in report.regions],
         "test": hide_rows(report.hide_test, detail) if report.hide_test else None,
         "channels": [_channel(report, channel, detail) for channel in report.channels],
         "provenance": facts(numbers(report)["provenance"]),

@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from PIL import Image
 
+from seewhy.evaluation.scan_regions import Region
+
 
 @dataclass(frozen=True, eq=False)
 class Answer:
@@ -83,6 +85,7 @@ class PhotoReport:
         channels: the strongest channels of the layer; empty where not asked; `channels_share` is what they carry together.
         figures: how good the map is as an estimate, by the names that the method gives them.
         covered: for methods with backward rules, what they did with which operations, in words.
+        regions: of a picture out of a scan, how large the places above half of the map's maximum are, and where; empty otherwise.
         cost: passes, in words, for the map and for the tests.
         cautions: lines that a reader must see first.
         command: the command that makes this page again.
@@ -109,6 +112,7 @@ class PhotoReport:
     channels_share: float | None = None
     figures: dict[str, float] = field(default_factory=dict)
     covered: str = ""
+    regions: tuple[Region, ...] = ()
     cost: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
     command: str = ""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
+from scipy.ndimage import gaussian_filter  # type: ignore[import-untyped]
 
 from seewhy.core.volume import Volume, Window, full_window
 from seewhy.evaluation.scan_regions import Region
@@ -18,6 +19,7 @@ from seewhy.report.images import DETAILS, gradient
 from seewhy.report.page import hide_rows
 from seewhy.report.sheet import embedded, kept, sheet
 from seewhy.report.volume import CREED, VolumeReport
+from seewhy.report.volume_numbers import volume_numbers
 from seewhy.report.volume_stack import grey_cubes, stack_of
 from seewhy.report.words import probability
 
@@ -65,13 +67,18 @@ def presets(volume: Volume) -> tuple[Window, ...]:
     return tuple(reversed(found.values()))
 
 
+def measured(value: float) -> str:
+    """Return a number as people write measures: three figures, large ones without decimals and never as a power of ten."""
+    return f"{value:.0f}" if 100 <= abs(value) < 1e6 else figures(value)
+
+
 def _rendered(report: VolumeReport, detail: _Detail) -> str:
     return sheet(
         "volume",
         style="photo",
         title=f"Why “{report.answer}”? · {report.name}",
         content=_content(report, detail),
-        numbers=report.numbers(),
+        numbers=volume_numbers(report),
         cautions=report.cautions,
         creed=(CREED,),
         command=report.command,
@@ -84,20 +91,30 @@ def _content(report: VolumeReport, detail: _Detail) -> dict[str, Any]:
     shown = presets(report.volume)
     return {
         "report": report,
-        "value": f"p = {probability(report.probability)}"
-        if report.probability is not None
-        else f"{figures(report.score)} {report.score_unit}".strip(),
+        "value": _answer(report),
         "planes": [_plane(report, stack, name) for name in PLANES],
-        "presets": [(at, window.name, f"{window.center:g} / {window.width:g}") for at, window in enumerate(shown)],
+        "presets": [
+            (at, window.name, f"{measured(window.center)} / {measured(window.width)}")
+            for at, window in enumerate(shown)
+        ],
         "mosaics": [_mosaic(grey_cubes(report.volume, _size(stack), window) * 255, detail.quality) for window in shown],
         **_overlays(report, stack, detail),
         "gradient": gradient(signed=report.signed, limit=report.limit),
         "test": hide_rows(report.hide_test, DETAILS[0]) if report.hide_test else None,
         "rows": [_row(report, stack, region, at) for at, region in enumerate(report.regions.rows)],
-        "spacing": " × ".join(f"{step:.3g}" for step in report.numbers()["scan"]["spacing_mm"] or ()),
+        "spacing": " × ".join(f"{step:.3g}" for step in volume_numbers(report)["scan"]["spacing_mm"] or ()),
         "held": kept(percent(sum(region.share for region in report.regions.rows))),
+        "columns": " ".join(f"{width}fr" for width in (stack.grey.shape[2], stack.grey.shape[2], stack.grey.shape[1])),
         "tilt": report.volume.tilt if report.volume.oriented else 0.0,
     }
+
+
+def _answer(report: VolumeReport) -> str:
+    """Return "p = 0.71" for a class, or the score where the target is no class."""
+    if report.probability is None:
+        return f"{figures(report.score)} {report.score_unit}".strip()
+    text = probability(report.probability)
+    return f"p {text}" if text[0] in "uo" else f"p = {text}"
 
 
 def _size(stack: Stack) -> tuple[int, int, int]:
@@ -129,7 +146,7 @@ def _overlays(report: VolumeReport, stack: Stack, detail: _Detail) -> dict[str, 
     heat = np.nan_to_num(coarse.heat)
     end = report.limit or 1.0
     codes = 128 + 127 * np.clip(heat / end, -1, 1) if report.signed else 255 * np.clip(heat / end, 0, 1)
-    area = stack_of(report.volume, report.area.astype(np.float32), report.area, detail.scan).heat
+    area = gaussian_filter(stack_of(report.volume, report.area.astype(np.float32), report.area, detail.scan).heat, 0.9)
     about = {
         "size": _size(stack),
         "heat": _size(coarse),
@@ -195,13 +212,13 @@ def _row(report: VolumeReport, stack: Stack, region: Region, at: int) -> dict[st
     centre = region.centre
     return {
         "number": at + 1,
-        "size": f"{figures(region.size)} {region.unit}",
+        "size": f"{measured(region.size)} {region.unit}",
         "extent": " × ".join(f"{side:.0f}" for side in region.extent) + (f" {unit}" if unit else ""),
         "centre": _coordinates(centre) if centre else "not known",
         "voxel": ", ".join(map(str, region.voxel)),
         "side": region.side or "not known",
         "share": kept(percent(region.share)),
-        "mean": f"{figures(region.mean)} {report.volume.unit}".strip(),
+        "mean": f"{measured(region.mean)} {report.volume.unit}".strip(),
     }
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from seewhy.evaluation.scan_regions import Region
 from seewhy.render.bar import figures, percent
 from seewhy.report.photo import Answer, HideTest, PhotoReport
 
@@ -48,6 +49,17 @@ def hide_line(test: HideTest) -> str:
         return f"{line}; no control areas"
     mean = quantity(float(np.mean(test.controls)), test.unit)
     return f"{line}; {mean} for {len(test.controls)} other areas (mean)"
+
+
+def region_words(region: Region) -> str:
+    """Return how large a region of a picture out of a scan is, and where; "at" counts rows and columns of the source."""
+    unit = "px" if region.unit == "pixels" else "mm"
+    extent = " × ".join(f"{side:.3g}" for side in region.extent)
+    side = f", on the patient's {region.side}" if region.side in ("left", "right") else ""
+    return (
+        f"{region.size:.0f} {region.unit}, {extent} {unit} (down × across), at row {region.voxel[0]}, column {region.voxel[1]}{side}, "
+        f"{percent(region.share)} of the evidence, mean of the scan {region.mean:.4g}; where the map is above half of its maximum"
+    )
 
 
 def alternative(report: PhotoReport, index: int) -> str:

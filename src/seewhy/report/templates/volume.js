@@ -236,4 +236,5 @@ const start = () => {
   show();
 };
 
-Promise.all(all("[id^=scan-], #heat-mosaic, #area-mosaic").map((image) => image.decode())).then(start);
+if (document.readyState === "complete") start();
+else window.addEventListener("load", start);
