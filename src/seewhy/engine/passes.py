@@ -87,6 +87,13 @@ class Pass:
             raise OutOfMemory(
                 f"the way back through a pass of shape {tuple(self.inputs.shape)} does not fit into the memory of {score.device}"
             ) from error
+        except RuntimeError as error:
+            if "cudnn RNN backward" not in str(error):
+                raise
+            raise GradientError(
+                "cuDNN does not go back through a recurrent layer in eval mode, and this one runs in a way of its own, so that its mode is left "
+                "alone; explain the network on the CPU, or by a perturbation method such as 'rise'"
+            ) from error
         gradients = {}
         for name, gradient in found.items():
             if gradient is None and name not in self.needs.lenient:
@@ -140,8 +147,20 @@ def check_grids(trace: Trace, needs: Needs) -> None:
     for layer in sorted(needs.activations & trace.gridless):
         raise LayerError(
             f"layer {split_call(layer)[0]!r} puts out {tuple(trace.raw[layer].shape)}, in which no spatial grid of the input's "
-            f"proportions ({' x '.join(map(str, trace.inputs.shape[2:]))}) is found; choose another with `seewhy layers`"
+            f"proportions ({' x '.join(map(str, trace.inputs.shape[2:]))}) is found{_why_not(trace, layer)}; choose another with `seewhy layers`"
         )
+
+
+def _why_not(trace: Trace, layer: str) -> str:
+    """Say what is known of a layer for clips or volumes without a grid."""
+    shape, clips = trace.raw[layer].shape, len(trace.inputs)
+    if trace.inputs.dim() != 5:
+        return ""
+    if split_call(layer)[1] is not None:
+        return ": it is one call of several; without its number all calls are meant, where each is a frame"
+    if len(shape) > 3 and shape[0] != clips and not shape[0] % clips:
+        return f": its {shape[0]} rows for {clips} clip{'s' * (clips > 1)} are not found to be their frames, one after the other, clip by clip"
+    return ": it has numbers over time, and no places" if len(shape) < 4 else ""
 
 
 def raw_rows(raw: Tensor, rows: slice, images: int) -> Tensor:

@@ -27,6 +27,7 @@ from seewhy.engine.joining import joined
 from seewhy.engine.model import Model
 from seewhy.engine.network import Network
 from seewhy.engine.probe import NetworkProbe
+from seewhy.engine.recurrent import recurrent_layers
 from seewhy.errors import ConfigError, MethodError, OutOfMemory, SeewhyError, ShapeError, TargetError
 from seewhy.ops.finite import all_finite
 from seewhy.version import __version__
@@ -278,7 +279,14 @@ class Session:
             "seed": self.seed,
             "device": str(weight.device),
             "precision": str(weight.dtype).removeprefix("torch."),
-        }
+        } | _recurrent(network)
+
+
+def _recurrent(network: Network) -> dict[str, str]:
+    """Say which layers run in another mode than the rest, although they compute the same; nothing where there are none."""
+    names = ", ".join(recurrent_layers(network.module))
+    how = "in training mode without dropout, which computes what eval mode does; cuDNN goes back in no other mode"
+    return {"recurrent_layers": f"{names}: {how}"} if names else {}
 
 
 def _asking_for_answers() -> str:

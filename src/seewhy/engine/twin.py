@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from seewhy.engine.recurrent import open_recurrent, opened_recurrent
 from seewhy.errors import ModelError
 
 _LOCKS: "WeakKeyDictionary[nn.Module, threading.RLock]" = WeakKeyDictionary()
@@ -20,7 +21,7 @@ def twin(module: nn.Module) -> nn.Module:
 
     So the user's network is never touched, not even for a moment. Buffers are copied, because a network may write to them
     in its forward pass. Compiled modules are replaced by what they were compiled from, and backward hooks, which watch a
-    training, are dropped. Weights made in inference mode, which autograd refuses, are copied too.
+    training, are dropped. All modules are in eval mode, recurrent layers in a mode that computes the same. Weights made in inference mode, which autograd refuses, are copied too.
 
     Raises:
         ModelError: the network holds something that cannot be copied.
@@ -45,7 +46,9 @@ def twin(module: nn.Module) -> nn.Module:
         for name, child in part._modules.items():
             if child is not None:
                 part._modules[name] = unwrapped(child)
-    return copied.eval()
+    copied.eval()
+    open_recurrent(copied)
+    return copied
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
@@ -88,7 +91,8 @@ def borrowed(module: nn.Module) -> Iterator[None]:
         modes = [(part, part.training) for part in module.modules()]
         try:
             module.eval()
-            yield
+            with opened_recurrent(module):
+                yield
         finally:
             for part, training in modes:
                 part.training = training
