@@ -45,6 +45,8 @@ REPEATS = 5
 ATTRIBUTES = "attributes"
 SIDE = 7
 """Boxes along each side of the grid."""
+DEEP_SIDE = 4
+"""The same of clips and volumes, along their frames or slices too."""
 COUNT = 40
 """About how many superpixels."""
 ROWS = 16
@@ -125,7 +127,7 @@ def importance(
         dictionary: for "concepts": of `seewhy.discover`, or the .safetensors file that it was saved to; the concepts that the
             network itself states if None. A concept that is taken away is subtracted, code
             times atom; what the dictionary leaves unexplained stays.
-        count: regions along each side (7), or about how many superpixels (40).
+        count: regions along each side (7; 4 along each side and along the frames of clips), or about how many superpixels (40).
         repeats: with "resample": how many other pictures take turns (bands 5, else 1).
         samples: with "shapley": random orders for each picture, even; 20 for one picture, 2 for each of many.
         truncation: with "shapley": an order is left once the score is this near to that of nothing, as a share.
@@ -236,8 +238,11 @@ def units_of(of: str, session: Session, data: Dataset, wanted: Wanted) -> Units:
 
 
 def _regions(session: Session, data: Dataset, wanted: Wanted) -> Units:
-    side = SIDE if wanted.count is None else wanted.count
-    return Regions(rows=side, columns=side, several=len(data) > 1, **wanted.settings("blur"))
+    size = tuple(_first(session, data).shape[1:])
+    side = wanted.count or (SIDE if len(size) == 2 else DEEP_SIDE)
+    deep = ("slices" if session.model.depth else "frames", size[0])
+    spans = 0 if len(size) == 2 else min(side, size[0])
+    return Regions(rows=side, columns=side, several=len(data) > 1, spans=spans, deep=deep, **wanted.settings("blur"))
 
 
 def _superpixels(session: Session, data: Dataset, wanted: Wanted) -> Units:

@@ -35,14 +35,14 @@ class Foreground(Parts):
 
     Args:
         fill, repeats: as for every part of the input.
-        masks: of each picture of the data, in its order: a file, or a tensor (h, w) for the network's input. None: there are none.
+        masks: of each picture of the data, in its order: a file, or a tensor (h, w), or (t, h, w), for the network's input. None: there are none.
         left_out: pictures that were left out, for they have no mask.
         objects: where the object is in the pictures of a batch.
     """
 
-    masks: tuple[Path | Bool[Tensor, "h w"], ...] | None = field(default=None, repr=False)
+    masks: tuple[Path | Bool[Tensor, "*spatial"], ...] | None = field(default=None, repr=False)
     left_out: int = 0
-    objects: Bool[Tensor, "b h w"] | None = field(default=None, repr=False)
+    objects: Bool[Tensor, "b *spatial"] | None = field(default=None, repr=False)
 
     kind: ClassVar = "foreground"
 
@@ -73,7 +73,7 @@ class Foreground(Parts):
         found = [_object(mask, sample) for mask, sample in zip(given, batch.samples, strict=True)]
         return replace(filled, objects=torch.stack(found))
 
-    def cover(self, size: tuple[int, ...]) -> Bool[Tensor, "#b m h w"]:
+    def cover(self, size: tuple[int, ...]) -> Bool[Tensor, "#b m *spatial"]:
         """Return where the parts lie."""
         border, corners, centre = (zone[None] for zone in zones(size))
         if self.objects is None:
@@ -82,7 +82,7 @@ class Foreground(Parts):
         return torch.stack([inside, ~inside, border.expand_as(inside), corners.expand_as(inside)], dim=1)
 
 
-def _object(mask: Path | Bool[Tensor, "h w"], sample: Sample) -> Bool[Tensor, "h w"]:
+def _object(mask: Path | Bool[Tensor, "*spatial"], sample: Sample) -> Bool[Tensor, "*spatial"]:
     """Return where the object is in one input."""
     size = tuple(sample.inputs.shape[1:])
     if isinstance(mask, Path):
@@ -90,21 +90,18 @@ def _object(mask: Path | Bool[Tensor, "h w"], sample: Sample) -> Bool[Tensor, "h
             raise DataError(
                 f"{sample.name}: a mask file fits a picture file, and this picture is a ready input; give masks as tensors"
             )
-        return seen(read_mask(mask), sample.geometry)
-    if tuple(mask.shape) != size:
+        return seen(read_mask(mask), sample.geometry).expand(size)
+    if tuple(mask.shape) not in (size, size[-2:]):
         raise ShapeError(f"{sample.name}: the mask is {tuple(mask.shape)}, the network's input {size}")
-    return mask
+    return mask.expand(size)
 
 
-def zones(size: tuple[int, ...]) -> tuple[Bool[Tensor, "h w"], Bool[Tensor, "h w"], Bool[Tensor, "h w"]]:
-    """Return border, corners and centre of a picture of this size."""
-    if len(size) != 2:
-        raise ShapeError(
-            f"border and corners are those of a picture of height and width, got {' x '.join(map(str, size))}"
-        )
-    edges = [_from_edge(length) for length in size]  # 0 at the edge, a half in the middle
+def zones(size: tuple[int, ...]) -> tuple[Bool[Tensor, "*spatial"], Bool[Tensor, "*spatial"], Bool[Tensor, "*spatial"]]:
+    """Return border, corners and centre of a picture of this size, or of each frame of a clip."""
+    edges = [_from_edge(length) for length in size[-2:]]  # 0 at the edge, a half in the middle
     row, column = edges[0][:, None], edges[1][None]
-    return (row < BORDER) | (column < BORDER), (row < CORNER) & (column < CORNER), (row >= CENTRE) & (column >= CENTRE)
+    border, corners = (row < BORDER) | (column < BORDER), (row < CORNER) & (column < CORNER)
+    return border.expand(size), corners.expand(size), ((row >= CENTRE) & (column >= CENTRE)).expand(size)
 
 
 def _from_edge(length: int) -> Tensor:
@@ -135,8 +132,8 @@ def _sources(begin: float, end: float, pixels: int, of: int, there: int) -> Tens
 
 
 def with_masks(
-    data: Dataset, masks: str | Path | Shaped[Tensor, "n h w"]
-) -> tuple[Dataset, tuple[Path | Bool[Tensor, "h w"], ...]]:
+    data: Dataset, masks: str | Path | Shaped[Tensor, "n *spatial"]
+) -> tuple[Dataset, tuple[Path | Bool[Tensor, "*spatial"], ...]]:
     """Return the pictures that have a mask, and the masks.
 
     Args:

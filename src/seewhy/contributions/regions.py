@@ -1,6 +1,7 @@
 """Boxes and superpixels: places of the picture, whatever stands there."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -20,7 +21,7 @@ REGISTERED = (
 
 @dataclass(frozen=True, eq=False)
 class Regions(Parts):
-    """Boxes of equal size that cover the picture, counted row by row.
+    """Boxes of equal size that cover the picture, or the clip or volume, counted row by row.
 
     Over many pictures they say something only where all pictures show the same kind of thing in the same place.
 
@@ -28,11 +29,15 @@ class Regions(Parts):
         fill, repeats: as for every part of the input.
         rows, columns: of the grid.
         several: whether they are those of several pictures.
+        spans: of a clip or volume: how many parts its frames, or slices, are cut into; 0 for pictures.
+        deep: what these are called, and how many there are.
     """
 
     rows: int = 7
     columns: int = 7
     several: bool = False
+    spans: int = 0
+    deep: tuple[str, int] = ("frames", 0)
 
     kind: ClassVar = "regions"
 
@@ -43,31 +48,37 @@ class Regions(Parts):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Row and column, from 1."""
-        return tuple(
-            f"row {row + 1}, column {column + 1}" for row in range(self.rows) for column in range(self.columns)
-        )
+        """Row and column, from 1, and before them the first and last frame, from 1."""
+        boxes = [f"row {row + 1}, column {column + 1}" for row in range(self.rows) for column in range(self.columns)]
+        if not self.spans:
+            return tuple(boxes)
+        noun, length = self.deep
+        edges = [-(-part * length // self.spans) for part in range(self.spans + 1)]
+        return tuple(f"{noun} {first + 1} to {last}, {box}" for first, last in pairwise(edges) for box in boxes)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Say when regions of several pictures mean something."""
         return (REGISTERED,) if self.several else ()
 
-    def pixels(self, size: tuple[int, ...]) -> Int[Tensor, "h w"]:
+    def pixels(self, size: tuple[int, ...]) -> Int[Tensor, "*spatial"]:
         """Return the number of the box of each pixel.
 
         Raises:
-            ShapeError: more boxes than pixels, or a picture that does not have two axes.
+            ShapeError: more boxes than pixels, or an input with other axes.
         """
-        if len(size) != 2 or self.rows > size[0] or self.columns > size[1]:
+        parts = (*([self.spans] if self.spans else []), self.rows, self.columns)
+        if len(size) != len(parts) or any(part > length for part, length in zip(parts, size, strict=True)):
             raise ShapeError(
-                f"a grid of {self.rows} x {self.columns} boxes does not fit an input of {' x '.join(map(str, size))}; take fewer"
+                f"a grid of {' x '.join(map(str, parts))} boxes does not fit an input of {' x '.join(map(str, size))}; take fewer"
             )
-        row = torch.arange(size[0]) * self.rows // size[0]
-        column = torch.arange(size[1]) * self.columns // size[1]
-        return row[:, None] * self.columns + column
+        number = torch.zeros(size, dtype=torch.long)
+        for axis, (part, length) in enumerate(zip(parts, size, strict=True)):
+            place = torch.arange(length) * part // length
+            number = number * part + place.view(*[-1 if one == axis else 1 for one in range(len(size))])
+        return number
 
-    def cover(self, size: tuple[int, ...]) -> Bool[Tensor, "1 m h w"]:
+    def cover(self, size: tuple[int, ...]) -> Bool[Tensor, "1 m *spatial"]:
         """Return the boxes."""
         return members(self.pixels(size))[None]
 
@@ -88,22 +99,21 @@ class Superpixels(Parts):
     @property
     def names(self) -> tuple[str, ...]:
         """A number from 1, in reading order, and where in the picture the middle of the segment is."""
-        height, width = self.segments.shape
-        middles = (centroids(self.segments.tensor().long()) + 0.5) / torch.tensor([height, width])
+        middles = (centroids(self.segments.tensor().long()) + 0.5) / torch.tensor(self.segments.shape)
         return tuple(f"superpixel {number + 1}, {where(middle)}" for number, middle in enumerate(middles))
 
-    def pixels(self, size: tuple[int, ...]) -> Int[Tensor, "h w"]:
+    def pixels(self, size: tuple[int, ...]) -> Int[Tensor, "*spatial"]:
         """Return the number of the segment of each pixel; raise `ShapeError` where the map does not fit."""
         if self.segments.shape != size:
             raise ShapeError(f"the map of segments is {self.segments.shape}, the network's input is {size}")
         return self.segments.tensor().long()
 
-    def cover(self, size: tuple[int, ...]) -> Bool[Tensor, "1 m h w"]:
+    def cover(self, size: tuple[int, ...]) -> Bool[Tensor, "1 m *spatial"]:
         """Return the segments."""
         return members(self.pixels(size))[None]
 
 
-def superpixels(image: Float[Tensor, "c h w"], count: int = 40, fill: str = "blur") -> Superpixels:
+def superpixels(image: Float[Tensor, "c *spatial"], count: int = 40, fill: str = "blur") -> Superpixels:
     """Cut one picture into about so many segments of even colour (SLIC).
 
     Raises:
@@ -119,8 +129,9 @@ def superpixels(image: Float[Tensor, "c h w"], count: int = 40, fill: str = "blu
     return Superpixels(fill=fill, segments=Array.of(segments))
 
 
-def where(middle: Float[Tensor, " 2"]) -> str:
-    """Say in which ninth of the picture a place is, given as shares of its height and width."""
-    row, column = (min(2, int(3 * share)) for share in middle)
+def where(middle: Float[Tensor, " axes"]) -> str:
+    """Say in which ninth of the picture a place is, given as shares of its height and width; and before them of a clip's time."""
+    *third, row, column = (min(2, int(3 * share)) for share in middle)
     words = f"{('upper', 'centre', 'lower')[row]} {('left', 'centre', 'right')[column]}"
-    return "centre" if words == "centre centre" else words
+    words = "centre" if words == "centre centre" else words
+    return words if not third else f"{('first', 'middle', 'last')[third[0]]} third, {words}"

@@ -14,7 +14,8 @@ from torch import Tensor
 from seewhy.core.sample import Sample
 from seewhy.data.likeness import SIGNATURE_BYTES, signature
 from seewhy.data.normalization import known_classes
-from seewhy.data.picture import expand, sample
+from seewhy.data.picture import expand
+from seewhy.data.source import clips_in, sample
 from seewhy.engine.model import Fit, Model
 from seewhy.errors import DataError, SeewhyError, ShapeError
 
@@ -47,8 +48,10 @@ class Mark:
 
 
 def content_of(path: Path) -> bytes:
-    """Return what a file holds; raise `DataError` where it cannot be read."""
+    """Return what a file holds, or the files of a folder of frames; raise `DataError` where it cannot be read."""
     try:
+        if path.is_dir():
+            return b"".join(one.read_bytes() for one in sorted(path.iterdir()) if one.is_file())
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
@@ -162,7 +165,7 @@ class Dataset:
             path = self.paths[place] if self.paths is not None else None
             made = self.ready[place] if path is None and self.ready is not None else sample(path, model, fit)
             mark = Mark.of(made, path) if marks else None
-            return _Read(place, replace(made, picture=None) if light and path is not None else made, mark)
+            return _Read(place, replace(made, picture=None, clip=None) if light and path is not None else made, mark)
 
         if self.ready is not None:
             yield from map(read, range(begin, len(self)))
@@ -199,7 +202,7 @@ def dataset(source: object, model: Model) -> Dataset:
     """Return a data set.
 
     Args:
-        source: a folder, a list of files and folders, a pair (inputs (n, c, h, w), labels (n,)) of ready inputs, or a `Dataset`.
+        source: a folder, a list of files and folders (of videos, and of folders of frames, for a network for clips), a pair (inputs (n, c, h, w), labels (n,)) of ready inputs, or a `Dataset`.
         model: names the classes; the class of a picture is told from the name of its folder or file.
 
     Raises:
@@ -214,7 +217,7 @@ def dataset(source: object, model: Model) -> Dataset:
         return _from_tensors(*source)
     if not isinstance(source, (list, tuple)):
         raise SeewhyError(f"a data set is a folder, a list of files, or (inputs, labels), got {type(source).__name__}")
-    paths = tuple(expand(source))
+    paths = tuple(clips_in(source) if model.for_clips else expand(source))
     return Dataset(tuple(map(str, paths)), tuple(known_classes(paths, model.labels)), paths)
 
 
