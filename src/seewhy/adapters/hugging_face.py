@@ -6,14 +6,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from seewhy.adapters.transformers_tasks import CLASSIFIER, Task, task_of
+from PIL import Image
+from torch import Tensor
+
+from seewhy.adapters.transformers_tasks import CLASSIFIER, VIDEO_CLASSIFIER, Task, task_of
 from seewhy.adapters.trial import Preprocessing, by_trial
+from seewhy.adapters.video_network import frame_processor
 from seewhy.engine.model import Model
 from seewhy.errors import ModelError, optional
 
 
 def from_transformers(place: str, checkpoint: str | Path | None = None) -> Model:
-    """Return a network of a task that is known, prepared as its own image processor does it: classifiers, segmenters, depth, CLIP.
+    """Return a network of a task that is known, prepared as its own image processor does it: classifiers of pictures and videos,
+    segmenters, depth, CLIP.
 
     Nothing is downloaded, and code that comes with a model is never run.
 
@@ -50,7 +55,7 @@ def from_transformers(place: str, checkpoint: str | Path | None = None) -> Model
 
 def _link(config: Any, task: Task) -> dict[str, str]:
     """Return what makes probabilities of the answer, as the config of a classifier states it."""
-    if task is not CLASSIFIER:
+    if task is not CLASSIFIER and task is not VIDEO_CLASSIFIER:
         return {}
     stated = {"multi_label_classification": "sigmoid", "regression": "none"}
     kind = stated.get(str(getattr(config, "problem_type", None)))
@@ -66,10 +71,16 @@ def preparation(place: str, title: str) -> Preprocessing:
     """
     transformers: Any = optional("transformers", "hub")
     with _quiet(transformers), _told(place, "has no image processor that can be used"):
-        processor = transformers.AutoImageProcessor.from_pretrained(
+        processor = frame_processor(transformers, place) or transformers.AutoImageProcessor.from_pretrained(
             place, backend="pil", local_files_only=True, trust_remote_code=False
         )
-    return by_trial(lambda picture: processor(picture, return_tensors="pt")["pixel_values"][0], title)
+
+    def prepared(picture: Image.Image) -> Tensor:
+        """Return the input (c, h, w); of a processor of clips, the only frame's."""
+        values: Tensor = processor(picture, return_tensors="pt")["pixel_values"]
+        return values.flatten(0, -4)[0]
+
+    return by_trial(prepared, title)
 
 
 def _check_folder(place: str) -> None:

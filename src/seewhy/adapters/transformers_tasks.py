@@ -8,6 +8,7 @@ from torch import nn
 
 from seewhy.adapters.image_text import image_text_network
 from seewhy.adapters.instance_masks import InstanceMasks
+from seewhy.adapters.video_network import video_network
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,10 @@ class Task:
 CLASSIFIER = Task("AutoModelForImageClassification", "image classifier")
 """Taken where nothing else is known."""
 
+VIDEO_CLASSIFIER = Task("AutoModelForVideoClassification", "video classifier", rebuilt=video_network)
+
 TASKS: Mapping[str, Task] = {
+    "ForVideoClassification": VIDEO_CLASSIFIER,
     "ForSemanticSegmentation": Task("AutoModelForSemanticSegmentation", "segmenter"),
     "ForUniversalSegmentation": Task(
         "AutoModelForUniversalSegmentation",
