@@ -149,7 +149,7 @@ def test_rows_that_are_no_frames_in_order_are_refused(build):
     assert chosen is None
     with pytest.raises(seewhy.LayerError, match="no layer of"):
         session(network).explain(clips(), 1, "grad-cam")
-    with pytest.raises(seewhy.LayerError, match="rows for 1 clip are not found to be their frames|runs 8 times"):
+    with pytest.raises(seewhy.LayerError, match=r"rows for 1 clip are not found to be their frames|runs 8 times"):
         session(network).explain(clips(), 1, seewhy.method("grad-cam", layer="eye.relu"))
 
 

@@ -66,7 +66,7 @@ def measured(
         names = [name for name, rows in counts.items() if rows == count]
         clips = _changed(clip, count)
         try:
-            changes = _watched(network, names, lambda clips=clips: run(clips))
+            changes = _watched(network, names, partial(run, clips))
         except (OutOfMemory, torch.OutOfMemoryError):
             raise
         except (

@@ -126,7 +126,7 @@ def _steps(values: Mapping[str, Any]) -> list[Float[Tensor, "b f"]]:
 
 
 def _unpacked(numbers: Float[Tensor, "n f"], rows: Tensor) -> list[Float[Tensor, "b f"]]:
-    return list(numbers.split(rows.tolist()))
+    return list(torch.split(numbers, rows.tolist()))
 
 
 def _weights(values: Mapping[str, Any], *, projected: bool) -> Iterator[Weights]:
@@ -134,9 +134,10 @@ def _weights(values: Mapping[str, Any], *, projected: bool) -> Iterator[Weights]
     flat: Sequence[Tensor] = values["weights"]
     each = 2 + 2 * bool(values["biases"]) + projected
     for start in range(0, len(flat), each):
-        some = list(flat[start : start + each])
-        projection = some.pop() if projected else None
-        yield Weights(*some, projection=projection)
+        some = flat[start : start + each]
+        projection = some[-1] if projected else None
+        given_bias, hidden_bias = some[2:4] if values["biases"] else (None, None)
+        yield Weights(some[0], some[1], given_bias, hidden_bias, projection)
 
 
 def _through(

@@ -40,4 +40,5 @@ def together(calls: Sequence[Float[Tensor, "b ..."]]) -> Float[Tensor, "b_t ..."
 
 def apart(rows: Float[Tensor, "b_t ..."], count: int) -> tuple[Float[Tensor, "b ..."], ...]:
     """Return the calls whose rows these are."""
-    return rows.unflatten(0, (-1, count)).unbind(dim=1)
+    found: tuple[Tensor, ...] = rows.reshape(-1, count, *rows.shape[1:]).unbind(dim=1)
+    return found
