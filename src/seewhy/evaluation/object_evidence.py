@@ -16,6 +16,9 @@ from seewhy.evaluation.objects import Thing
 from seewhy.ops.boxes import covered, grown, within
 from seewhy.ops.filters import resize
 
+CERTAIN = 2.0
+"""Standard errors by which a value must differ from zero to count as evidence."""
+
 RING = 0.5
 """The ring around a box is the box grown by this share of its width and height, without the box."""
 
@@ -51,7 +54,12 @@ class Evidence:
 
 
 def measured(made: Explanation, thing: Thing) -> Evidence:
-    """Return where the evidence for an object lies, in shares of what the network saw."""
+    """Return where the evidence for an object lies, in shares of what the network saw.
+
+    Where the method knows the standard error of each value, values within two of them of zero are left out: spread over a whole picture, noise would add
+    up to more than a small object's evidence.
+    """
+    made = _told_from_noise(made)
     size = tuple(made.samples[0].inputs.shape[1:])
     geometry = made.samples[0].geometry
     seen = _seen(made.samples[0])
@@ -76,6 +84,13 @@ def measured(made: Explanation, thing: Thing) -> Evidence:
         chance_in_truth=_part(seen.double(), place),
         hit_truth=bool(place.flatten()[strongest] >= 0.5) and bool(positive.max() > 0),
     )
+
+
+def _told_from_noise(made: Explanation) -> Explanation:
+    """Return the same map with 0 where a value is not told from zero."""
+    if made.error is None:
+        return made
+    return replace(made, heatmap=made.heatmap * (made.heatmap.abs() > CERTAIN * made.error))
 
 
 def _seen(sample: Sample) -> Bool[Tensor, "h w"]:

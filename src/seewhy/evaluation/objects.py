@@ -227,7 +227,6 @@ def explained(session: Session, sample: Sample, listed: Sequence[Thing], method:
 def _apart(method: Method, probe: SeveralProbe, found: Attribution) -> list[Explanation]:
     """Return the explanation of each object from the maps of all; the passes are those of all of them."""
     scores, bound = probe.score().cpu(), probe.bound
-    shared = f"its {probe.cost.forwards - 1} masks were shown once for all {len(bound.names)} objects"
     parts = []
     for index, name in enumerate(bound.names):
         here = slice(index, index + 1)
@@ -243,7 +242,7 @@ def _apart(method: Method, probe: SeveralProbe, found: Attribution) -> list[Expl
                 cost=probe.cost,
                 error=None if found.error is None else found.error[here].detach().cpu(),
                 figures={figure: tuple(values[here].tolist()) for figure, values in found.figures.items()} | losses,
-                notes=((*probe.remarks, *probe.lost_words(index), *found.notes, shared),),
+                notes=((*probe.remarks, *probe.lost_words(index), *found.notes),),
             )
         )
     return parts

@@ -18,11 +18,23 @@ CREED = (
     "or what it wrongly relies on; hide it and look."
 )
 READING = (
-    ("box", "the box of the object as it was found on the unchanged photo, or as it was marked; it is frozen, and the question is never about another one."),
-    ("share in the box", "of all evidence for the object, how much lies in its box; in brackets that of an even map, which is the box's share of the area."),
+    (
+        "box",
+        "the box of the object as it was found on the unchanged photo, or as it was marked; it is frozen, and the question is never about another one.",
+    ),
+    (
+        "share in the box",
+        "of all evidence for the object, how much lies in its box; in brackets that of an even map, which is the box's share of the area. Where the method knows its standard errors, values within two of them of zero are left out.",
+    ),
     ("ring", "the box grown by half its width and height, without the box itself."),
-    ("not found", "of the images that the method changed, how many have no detection of this class that overlaps the box by half."),
-    ("missed", "an object of the ground truth that no detection is of. Its map is of how far any row of the answer comes to it: what would show it, and what hides it."),
+    (
+        "not found",
+        "of the images that the method changed, how many have no detection of this class that overlaps the box by half.",
+    ),
+    (
+        "missed",
+        "an object of the ground truth that no detection is of. Its map is of how far any row of the answer comes to it: what would show it, and what hides it.",
+    ),
 )
 
 
@@ -31,7 +43,7 @@ def objects_page(report: ObjectsReport) -> str:
     return sheet(
         "objects",
         title=f"Objects in {report.name or 'this image'}",
-        subtitles=(kept(f"{report.model} · {report.method.title} · {report.cost}"),),
+        subtitles=(kept(words.made(report)),),
         content={
             "boxes": _uri(all_boxes(report, 900), 78),
             "rows": [_row(one) for one in report.objects],
@@ -77,10 +89,16 @@ def _group(report: ObjectsReport, *, missed: bool) -> dict[str, Any]:
     group = _some(report, missed=missed)
     limit, signed = report.limit(group[0]), report.method.signed
     return {
-        "title": "Missed: what would show them, and what hides them" if missed else "Found: where the evidence for each lies",
+        "title": "Missed: what would show them, and what hides them"
+        if missed
+        else "Found: where the evidence for each lies",
         "cards": [_card(report, one) for one in group],
         "gradient": gradient(signed=signed, limit=limit),
-        "ends": (f"{figures(-limit)} against" if signed else "0", "0" if signed else "", f"{'for ' if signed else ''}{figures(limit)}"),
+        "ends": (
+            f"{figures(-limit)} against" if signed else "0",
+            "0" if signed else "",
+            f"{'for ' if signed else ''}{figures(limit)}",
+        ),
         "caption": words.caption(report, missed=missed),
     }
 
@@ -94,7 +112,9 @@ def _card(report: ObjectsReport, one: ObjectFinding) -> dict[str, Any]:
     if against and one.thing.status == "missed":
         facts.append(against[:1].upper() + against[1:] + ".")
     if one.evidence.in_truth is not None:
-        facts.append(f"In the marked object: {words.beside_chance(one.evidence.in_truth, one.evidence.chance_in_truth or 0.0)}.")
+        facts.append(
+            f"In the marked object: {words.beside_chance(one.evidence.in_truth, one.evidence.chance_in_truth or 0.0)}."
+        )
     facts += [f"{name}: {value:.2f}" for name, value in one.figures.items()]
     return {
         "title": one.title,

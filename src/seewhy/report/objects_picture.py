@@ -7,12 +7,12 @@ from seewhy.render.boxes import Marked, with_boxes
 from seewhy.render.contact import contact
 from seewhy.render.overlay import stacked
 from seewhy.render.scene import drawing_size, resized, scene
-from seewhy.render.text import INK, PAPER, SOFT, panel
+from seewhy.render.text import INK, SOFT, panel
 from seewhy.report import objects_words as words
 from seewhy.report.objects import ObjectFinding, ObjectsReport
 
 WIDTH = 1100
-CELL = (340, 340)
+CELL = 340
 GAP = 20
 
 
@@ -21,29 +21,34 @@ def objects_picture(report: ObjectsReport) -> Image.Image:
     head = panel(
         [
             (f"Objects in {report.name or 'this image'}", 26, INK),
-            (f"{report.model} · {report.method.title} · {report.cost}", 17, SOFT),
+            (words.made(report), 17, SOFT),
             *((note, 17, INK) for note in report.notes),
         ],
         WIDTH,
         GAP,
         limit=4,
     )
-    parts = [head, _widened(all_boxes(report, WIDTH - 2 * GAP))]
+    parts = [head, all_boxes(report, WIDTH - 2 * GAP)]
     for missed in (False, True):
         group = [one for one in report.objects if (one.thing.status == "missed") is missed]
         if group:
-            parts.append(_widened(_sheet(report, group, missed=missed)))
+            parts.append(_sheet(report, group, missed=missed))
     return stacked(parts, GAP)
 
 
 def all_boxes(report: ObjectsReport, longest: int) -> Image.Image:
     """Draw the photo with the boxes of all objects; those that were missed with broken lines."""
-    size = drawing_size(report.photo.size, min(480, longest), min(longest, 900))
-    marks = [Marked(on_drawing(one.thing.box, report.size, size), one.title, one.thing.status == "missed") for one in report.objects]
+    size = drawing_size(report.photo.size, min(760, longest), min(longest, 900))
+    marks = [
+        Marked(on_drawing(one.thing.box, report.size, size), one.title, one.thing.status == "missed")
+        for one in report.objects
+    ]
     return with_boxes(resized(report.photo, size), marks)
 
 
-def object_scene(report: ObjectsReport, one: ObjectFinding, size: tuple[int, int], *, label: bool = False) -> Image.Image:
+def object_scene(
+    report: ObjectsReport, one: ObjectFinding, size: tuple[int, int], *, label: bool = False
+) -> Image.Image:
     """Draw the map of one object over the grey photo at a size (w, h), with its box and, where it is marked, that of the truth in broken lines."""
     missed = one.thing.status == "missed"
     drawn = scene(
@@ -78,7 +83,7 @@ def on_drawing(
 
 
 def _sheet(report: ObjectsReport, group: list[ObjectFinding], *, missed: bool) -> Image.Image:
-    size = drawing_size(report.photo.size, max(CELL), max(CELL))
+    size = drawing_size(report.photo.size, CELL, CELL)
     cells = []
     for one in group:
         status = [] if one.thing.status in ("found", "missed") else [words.STATUS[one.thing.status]]
@@ -90,12 +95,4 @@ def _sheet(report: ObjectsReport, group: list[ObjectFinding], *, missed: bool) -
     ends = (f"{figures(-limit)}  against", "0", f"for  {figures(limit)}") if signed else ("0", "", figures(limit))
     foot = bar(520, 15, signed=signed, limit=limit, ends=ends, notes=(words.caption(report, missed=missed),))
     title = "Missed: what would show them, and what hides them" if missed else "Found: where the evidence for each lies"
-    return contact(cells, columns=min(3, len(cells)), cell=CELL, title=title, foot=foot)
-
-
-def _widened(picture: Image.Image) -> Image.Image:
-    whole = Image.new("RGB", (max(WIDTH, picture.width), picture.height), PAPER)
-    whole.paste(picture, (GAP if picture.width <= WIDTH - GAP else 0, 0))
-    return whole
-
-
+    return contact(cells, columns=min(3, len(cells)), cell=size, title=title, foot=foot)

@@ -47,7 +47,12 @@ def sentence(one: ObjectFinding) -> str:
         return "The map shows no evidence for it."
     times = evidence.for_it.inside / evidence.chance.inside if evidence.chance.inside else float("nan")
     density = f"{times:.1f} times as dense as in an even map" if math.isfinite(times) else "of no area"
-    most = max(("in the box", evidence.for_it.inside), ("around it", evidence.for_it.ring), ("outside", evidence.for_it.outside), key=_second)
+    most = max(
+        ("in the box", evidence.for_it.inside),
+        ("around it", evidence.for_it.ring),
+        ("outside", evidence.for_it.outside),
+        key=_second,
+    )
     return f"Most of its evidence ({share(most[1])}) lies {most[0]}; in the box it is {density}."
 
 
@@ -55,12 +60,20 @@ def _second(pair: tuple[str, float]) -> float:
     return pair[1]
 
 
+def made(report: ObjectsReport) -> str:
+    """Say with what the maps were made, and what they cost."""
+    count = len(report.objects)
+    return f"{report.model} · {report.method.title} · {report.cost} for {'all ' + str(count) + ' maps' if count > 1 else 'the map'} together"
+
+
 def hidden_by(evidence: Evidence) -> str:
     """Say where what speaks against it lies; empty where the method does not say."""
     against = evidence.against
     if against is None or not math.isfinite(against.inside):
         return ""
-    return f"against it: in the box {share(against.inside)}, ring {share(against.ring)}, outside {share(against.outside)}"
+    return (
+        f"against it: in the box {share(against.inside)}, ring {share(against.ring)}, outside {share(against.outside)}"
+    )
 
 
 def shares(one: Shares) -> tuple[str, str, str]:
