@@ -44,9 +44,12 @@ class Stack:
 
 def plane(values: Float[np.ndarray, "d h w"], name: str, at: tuple[int, int, int]) -> Float[np.ndarray, "r c"]:
     """Return one plane through a place, as it is shown: the head above in coronal and sagittal planes."""
-    if name == "axial":
-        return values[at[0]]
-    return values[::-1, at[1], :] if name == "coronal" else values[::-1, :, at[2]]
+    cut: Float[np.ndarray, "r c"] = values[at[0]]
+    if name == "coronal":
+        cut = values[::-1, at[1], :]
+    elif name == "sagittal":
+        cut = values[::-1, :, at[2]]
+    return cut
 
 
 def crosshair(name: str, at: tuple[int, int, int], depth: int) -> tuple[int, int]:
@@ -73,7 +76,7 @@ def drawn_plane(
     shown = heat if map_shown else np.where(np.isnan(heat), np.nan, 0.0)
     drawn = scene(
         base.convert("RGB"),
-        _widened(shown, size),
+        resample(shown, size),
         size,
         signed=signed,
         limit=limit,
@@ -84,10 +87,6 @@ def drawn_plane(
     if stack.named:
         _letters(drawn, SIDES[name])
     return drawn
-
-
-def _widened(values: Float[np.ndarray, "r c"], size: tuple[int, int]) -> Float[np.ndarray, "r2 c2"]:
-    return resample(values, size)
 
 
 def _lines(picture: Image.Image, place: tuple[int, int], scale: float) -> None:

@@ -169,7 +169,10 @@ def _overlays(report: VolumeReport, stack: Stack, detail: _Detail) -> dict[str, 
 def _colours(report: VolumeReport) -> UInt8[np.ndarray, "256 4"]:
     """Return colour and opacity of each value of the map's mosaic."""
     values = (np.arange(256) - 128) / 127 if report.signed else np.arange(256) / 255
-    return colorize(values[None], signed=report.signed, limit=1.0 if report.limit else 0.0, opacity=1.0)[0]
+    row: UInt8[np.ndarray, "256 4"] = colorize(
+        values[None], signed=report.signed, limit=1.0 if report.limit else 0.0, opacity=1.0
+    )[0]
+    return row
 
 
 def _seen(stack: Stack) -> list[list[float]]:
