@@ -53,9 +53,11 @@ def choose(session: Session, inputs: Float[Tensor, "b c *spatial"]) -> Choice:
     except LayerError:
         return Choice(_at_pixels(session), "no layer of the network has a spatial grid")
     grid = session.network.activation_shape(layer, inputs)[1:]
-    if min(grid) < COARSE:
-        size = " x ".join(map(str, grid))
+    size, frames = " x ".join(map(str, grid)), inputs.shape[2] if session.model.for_clips else 1
+    if min(grid[-2:] if session.model.for_clips else grid) < COARSE:
         return Choice(_at_pixels(session), f"the network's last grid of {size} cells is too coarse to show a place")
+    if session.model.for_clips and grid[0] == 1 < frames:
+        return Choice(_at_pixels(session), f"the network's last grid of {size} cells has no frames, and shows no time")
     return Choice(make("grad-cam"), "the network keeps a grid to its last layers, where this one is cheap and robust")
 
 

@@ -241,3 +241,51 @@ def test_clips_together_and_alone_have_the_same_maps(kind, method):
     together = drawn(network, given, method)
     alone = torch.cat([drawn(network, given[number : number + 1], method) for number in range(3)])
     torch.testing.assert_close(together, alone)
+
+
+class EachFrame(nn.Module):
+    """A vision transformer that sees each frame as a row, and the mean of what it answers."""
+
+    def __init__(self):
+        super().__init__()
+        transformers = pytest.importorskip("transformers")
+        torch.manual_seed(0)
+        config = transformers.ViTConfig(
+            hidden_size=24,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=32,
+            image_size=32,
+            patch_size=8,
+        )
+        self.eye, self.head = transformers.ViTModel(config, add_pooling_layer=False), nn.Linear(24, 3)
+
+    def forward(self, given):
+        seen = self.eye(given.flatten(0, 1)).last_hidden_state[:, 0]
+        return self.head(seen).unflatten(0, given.shape[:2]).mean(dim=1)
+
+
+@pytest.mark.parametrize("method", ["attention-rollout", "raw-attention", "gradient-rollout"])
+def test_frames_that_are_rows_have_the_maps_of_pictures(method):
+    """For a mean over frames: each frame's map is a T-th of that of the picture, by the same network for pictures."""
+
+    class Picture(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.clip = EachFrame()
+
+        def forward(self, pictures):
+            return self.clip(pictures[:, None])
+
+    given = clips(2, frames=5, dtype=torch.float64)
+    model = seewhy.Model(EachFrame().double().eval(), frames=5, layout="btchw")
+    found = drawn(model, given, method)
+    pictures = given.transpose(1, 2).flatten(0, 1)
+    alone = seewhy.Session(seewhy.Model(Picture().double().eval())).explain(pictures, 0, method).heatmap
+    share = 5 if method != "gradient-rollout" else 25  # the class token's share is a fifth, and so is the gradient
+    if (
+        method == "gradient-rollout"
+    ):  # a sum of products of different degree in the gradient: only its support is compared
+        assert torch.equal(found.flatten(0, 1) > 0, alone > 0)
+        return
+    torch.testing.assert_close(found.flatten(0, 1), alone / share, rtol=1e-5, atol=1e-9)

@@ -389,6 +389,12 @@ class Network:
         with self._running(), self._explained(inputs):
             return self._anatomy.activation_shape(layer, inputs)
 
+    def layer_grid(self, layer: str, inputs: Float[Tensor, "b c *spatial"]) -> Grid | None:
+        """Return the grid of what a layer puts out on inputs of this size; None where it has none, or does not run."""
+        with self._running(), self._explained(inputs):
+            found = self._anatomy.layer(layer, inputs)
+        return None if found is None else found.grid
+
     def places(self, inputs: Float[Tensor, "b c *spatial"]) -> Places:
         """Return where tokens may lie on inputs of this size: those of clips as it was measured, which takes some passes once."""
         with self._running(), self._explained(inputs):

@@ -12,7 +12,7 @@ from seewhy.core.cost import Cost
 from seewhy.core.needs import Needs
 from seewhy.core.trace import Reading
 from seewhy.engine.attention.layout import Layout
-from seewhy.engine.attention.places import placed_layouts, plain_layouts, shaped
+from seewhy.engine.attention.places import frame_layouts, placed_layouts, plain_layouts, shaped
 from seewhy.engine.attention.record import Cut, Record, Seen, watched
 from seewhy.engine.block import Bill, Block, Question
 from seewhy.engine.partial import TOLERANCE
@@ -157,7 +157,10 @@ def _layouts(block: Block, record: Record, kept: tuple[int, ...]) -> list[Layout
                 f"{seen.name} lets {seen.weights.shape[-2]} tokens look at {seen.weights.shape[-1]} others, and only attention among "
                 f"the same tokens is covered; {OTHERS}"
             )
-    plain = plain_layouts(record, block.inputs, block.network.places(block.inputs))
+    places = block.network.places(block.inputs)
+    plain = plain_layouts(record, block.inputs, places)
+    if plain is None and block.inputs.dim() == 5 and not places.sequences:
+        plain = frame_layouts(record, len(block.inputs), lambda name: block.network.layer_grid(name, block.inputs))
     if plain is not None:
         return plain
     key = ("windows", tuple(block.inputs.shape))

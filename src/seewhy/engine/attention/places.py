@@ -1,6 +1,8 @@
 """Where the tokens of an attention lie in the picture; for windows, found out by their gradients."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from jaxtyping import Float
@@ -27,6 +29,35 @@ class _Source:
     def tokens(self) -> int:
         axes = self.finished.shape[1:-1]
         return int(torch.Size(axes).numel())
+
+
+def frame_layouts(record: Record, images: int, grid_of_layer: Callable[[str], Grid | None]) -> list[Layout] | None:
+    """Return the layouts of a transformer that sees each frame of a clip as a row of its own; None where a layer looks at something else.
+
+    The class tokens of all frames come first, then the patches, frame by frame.
+
+    Args:
+        record: of the pass.
+        images: clips in the pass.
+        grid_of_layer: the grid of what a layer puts out, by its name.
+    """
+    found = [_frame_layout(seen, images, grid_of_layer) for seen in record.seen]
+    known = [layout for layout in found if layout is not None]
+    return known if len(known) == len(found) else None
+
+
+def _frame_layout(seen: Seen, images: int, grid_of_layer: Callable[[str], Grid | None]) -> Layout | None:
+    count = seen.weights.shape[-1]
+    for name in reversed(seen.within):
+        grid = grid_of_layer(name)
+        if grid is None or not grid.frames or grid.form != "tokens" or count != grid.extra + prod(grid.size[1:]):
+            continue
+        if seen.weights.dim() != 4 or len(seen.weights) != images * grid.frames:
+            return None
+        tokens = torch.arange(len(seen.weights) * count, device=seen.weights.device).view(images, grid.frames, count)
+        slots = torch.cat([tokens[..., : grid.extra].flatten(1), tokens[..., grid.extra :].flatten(1)], dim=1)
+        return Layout(grid.frames * grid.extra, grid.size, slots)
+    return None
 
 
 def plain_layouts(record: Record, inputs: Float[Tensor, "b c *spatial"], places: Places) -> list[Layout] | None:
