@@ -10,9 +10,7 @@ CENTRE, RADIUS = np.array([22.0, -15.0, 12.0]), 13.0
 """Of the ball, in RAS millimetres: in the patient's right, posterior, superior octant; and its radius."""
 SIDES = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2, 1), "I": (2, -1)}
 ORIENTATIONS = [
-    "".join(letters)
-    for axes in itertools.permutations(("RL", "AP", "SI"))
-    for letters in itertools.product(*axes)
+    "".join(letters) for axes in itertools.permutations(("RL", "AP", "SI")) for letters in itertools.product(*axes)
 ]
 """All 48."""
 IDENTITY = {
@@ -71,7 +69,7 @@ class BallNet(nn.Module):
         self.pool, self.head = nn.AvgPool3d(2), nn.Linear(2, 2)
         with torch.no_grad():
             self.detect.weight[0], self.detect.weight[1] = 1 / 27, -1 / 27
-            self.detect.bias.fill_(-0.25)
+            self.detect.bias.fill_(-0.1)
             self.head.weight.copy_(100 * torch.eye(2))
             self.head.bias.zero_()
 

@@ -96,14 +96,29 @@ def unit_of(found: Header) -> str:
 
 def grey_picture(found: Header, meant: Float[np.ndarray, "h w"], shown: Window) -> Image.Image:
     """Return a grey picture as a viewer shows it: through its VOI table where it has one, or else its window; MONOCHROME1 inverted."""
-    if found.get("VOILUTSequence"):
-        looked_up = library().pixels.processing.apply_voi(np.rint(meant).astype(np.int64), found).astype(np.float64)
-        grey = looked_up / (2.0 ** int(found.VOILUTSequence[0].LUTDescriptor[2]) - 1)
-    else:
-        grey = shown.shown(meant)
+    grey = _looked_up(found, meant) if found.get("VOILUTSequence") else shown.shown(meant)
     if found.get("PhotometricInterpretation") == "MONOCHROME1":
         grey = 1 - grey
     return Image.fromarray((np.clip(grey, 0, 1) * 255).round().astype(np.uint8)).convert("RGB")
+
+
+def _looked_up(found: Header, meant: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """Return values through the first VOI table of a file, from 0 to 1 (PS3.3, C.11.2.1.1).
+
+    pydicom's own look-up keeps the place in the table in as many bits as its entries have, and goes round where a value lies beyond.
+    """
+    item = found.VOILUTSequence[0]
+    count, first, bits = (int(number) for number in item.LUTDescriptor)
+    entries = item.LUTData
+    if isinstance(entries, bytes):
+        order = "<" if found.original_encoding[1] is not False else ">"
+        entries = np.frombuffer(entries, np.uint8 if len(entries) == count else f"{order}u2")
+    table = np.asarray(entries, dtype=np.float64)
+    if not len(table):
+        raise DataError("the VOI table of the file has no entries")
+    place = np.clip(np.rint(meant).astype(np.int64) - first, 0, min(count or 2**16, len(table)) - 1)
+    shown: Float[np.ndarray, "h w"] = table[place] / (2.0**bits - 1)
+    return shown
 
 
 def colours(found: Header, stored: np.ndarray, path: Path) -> np.ndarray:
