@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from seewhy.api.examining import examine
     from seewhy.api.localizing import local
     from seewhy.api.objects import objects
+    from seewhy.api.pairing import similarity
     from seewhy.api.probing import tcav
     from seewhy.api.searching import examples
     from seewhy.api.surveying import atlas
@@ -88,6 +89,7 @@ _HOMES = {
     "methods": "seewhy.api",
     "objects": "seewhy.api.objects",
     "read_clip": "seewhy.data.clips",
+    "similarity": "seewhy.api.pairing",
     "tcav": "seewhy.api.probing",
     "time_tests": "seewhy.api.timing",
     "timeline": "seewhy.api.timing",
@@ -137,6 +139,7 @@ __all__ = [
     "methods",
     "objects",
     "read_clip",
+    "similarity",
     "targets",
     "tcav",
     "time_tests",

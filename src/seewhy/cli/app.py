@@ -35,6 +35,7 @@ from seewhy.cli.options import (
     Target,
     Time,
 )
+from seewhy.cli.pairing_command import similar
 from seewhy.cli.student_commands import COMMANDS as STUDENT_COMMANDS
 from seewhy.cli.time_commands import COMMANDS as TIME_COMMANDS
 from seewhy.cli.unit_commands import COMMANDS
@@ -270,7 +271,7 @@ def doctor(
         examine_preprocessing(model, folder, checkpoint, as_json=as_json)
 
 
-for command in (*OBJECT_COMMANDS, *COMMANDS, importance, *CONCEPT_COMMANDS, *STUDENT_COMMANDS, *TIME_COMMANDS):
+for command in (*OBJECT_COMMANDS, *COMMANDS, importance, *CONCEPT_COMMANDS, similar, *STUDENT_COMMANDS, *TIME_COMMANDS):
     app.command()(command)
 
 
