@@ -97,6 +97,7 @@ class FrameImportance:
             shown in its place). For a network that is linear in the clip the two are equal. None of a black box.
         magnitude: the share of each frame in the magnitudes of that sum's terms: how much the network looks, for or against. Adds up to 1.
         insertion: y(blurred clip with this frame sharp) - y(blurred clip).
+        whole: y(clip) - y(blurred clip): what there is to be missed.
         windows, in_windows: runs of several frames, and the fall of the score where each is hidden at once.
         hiding: how frames are hidden.
     """
@@ -105,6 +106,7 @@ class FrameImportance:
     gradient: Float[Tensor, " t"] | None
     magnitude: Float[Tensor, " t"] | None
     insertion: Float[Tensor, " t"]
+    whole: float
     windows: tuple[Run, ...]
     in_windows: Float[Tensor, " n"]
     hiding: Hiding
@@ -145,6 +147,7 @@ def frame_importance(
         gradient=None if slope is None else slope.sum(dim=(0, 2, 3)),
         magnitude=None if slope is None else _shares(slope),
         insertion=inserted - nothing,
+        whole=probe.score - float(nothing),
         windows=windows,
         in_windows=probe.score - together,
         hiding=hiding,

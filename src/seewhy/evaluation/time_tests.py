@@ -13,7 +13,7 @@ from seewhy.core.trace import Reading
 from seewhy.engine.passes import upcast
 from seewhy.errors import ConfigError, DataError
 from seewhy.ops.bootstrap import interval, resampled_means
-from seewhy.ops.frames import blurred, even, repeated, swapped_in
+from seewhy.ops.frames import even, repeated, swapped_in
 
 SUFFICES = 0.9
 """A still suffices from this share of the score on; a choice: a tenth is what pictures of a clip commonly differ by among themselves."""
@@ -39,6 +39,8 @@ class ClipTest:
         score, empty: of the clip, and of the empty clip.
         still: share where one frame is shown all the time, for each frame.
         alone: share where one frame stands in its place in an empty clip, for each frame.
+        one_place: how far all of this is foretold by what stands at one place in time, and nothing else: 1 where the score of each other order
+            is that of the frame that came to stand there, shown all the time; for the place that foretells best.
         shuffled: share in other orders, one for each.
         backward: share in the reverse order.
         stays: whether the class stays, by test, as a share of its variants: "still", "best still", "alone", "shuffled", "backward", "empty"; empty
@@ -52,6 +54,7 @@ class ClipTest:
     empty: float
     still: Float[Tensor, " t"]
     alone: Float[Tensor, " t"]
+    one_place: float
     shuffled: Float[Tensor, " n"]
     backward: float
     stays: dict[str, float]
@@ -83,6 +86,7 @@ class TimeTests:
         still: share of the score that the best frame keeps, shown all the time.
         still_mean: the same for a frame at random.
         alone: share that the best frame keeps alone in its place.
+        one_place: how far one place in time foretells all of it.
         shuffled, backward: share that stays as it is, 1 - |share - 1|: where other orders raise the score, order plays a part too.
         verdict: "image model", "several frames", "order" or "undecided".
         line: the verdict in words, with its numbers.
@@ -92,6 +96,7 @@ class TimeTests:
     still: Figure | None
     still_mean: Figure | None
     alone: Figure | None
+    one_place: Figure | None
     shuffled: Figure | None
     backward: Figure | None
     verdict: str
@@ -137,6 +142,7 @@ class TimeTests:
                     "told": clip.told,
                     "still": clip.still.tolist(),
                     "alone": clip.alone.tolist(),
+                    "one place": clip.one_place,
                     "shuffled": clip.shuffled.tolist(),
                     "backward": clip.backward,
                     "class stays": clip.stays,
@@ -150,6 +156,7 @@ _FIGURES = (
     ("still", "the best frame, shown all the time, keeps"),
     ("still_mean", "a frame at random, shown all the time, keeps"),
     ("alone", "the best frame, alone in its place, keeps"),
+    ("one_place", "foretold by one place in time"),
     ("shuffled", "in other orders stays as it is"),
     ("backward", "backward stays as it is"),
 )
@@ -173,7 +180,7 @@ def clip_test(probe: ClipProbe, name: str = "", *, shuffles: int = SHUFFLES) -> 
     if shuffles < 2:
         raise ConfigError(f"the order is shuffled at least 2 times, got {shuffles}")
     clip, frames = probe.clip, probe.frames
-    empty = even(clip)
+    empty, orders = even(clip), _orders(frames, shuffles, probe.session.seed)
 
     def variants() -> Iterator[Float[Tensor, "c t h w"]]:
         yield clip
@@ -181,7 +188,7 @@ def clip_test(probe: ClipProbe, name: str = "", *, shuffles: int = SHUFFLES) -> 
         yield clip.flip(1)
         yield from (repeated(clip, frame) for frame in range(frames))
         yield from (swapped_in(empty, clip, (frame, frame + 1)) for frame in range(frames))
-        yield from (clip[:, order] for order in _orders(frames, shuffles, probe.session.seed))
+        yield from (clip[:, order] for order in orders)
 
     readings = list(probe.readings(variants()))
     unit, scores = _scored(probe, readings)
@@ -195,6 +202,7 @@ def clip_test(probe: ClipProbe, name: str = "", *, shuffles: int = SHUFFLES) -> 
         float(scores[1]),
         still,
         alone,
+        _one_place(still, alone, [*orders, torch.arange(frames - 1, -1, -1)], torch.cat([shuffled, backward])),
         shuffled,
         float(backward),
         _stays(probe, readings, frames),
@@ -205,6 +213,13 @@ def _shares(scores: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     """Return the distances of scores from the empty clip's, as shares of the clip's; 0 where these two are the same."""
     distance = scores[0] - scores[1]
     return (scores - scores[1]) / distance if float(distance) else torch.zeros_like(scores)
+
+
+def _one_place(still: Tensor, alone: Tensor, orders: Sequence[Tensor], shares: Float[Tensor, " n"]) -> float:
+    """Return how far the frame at one place foretells the shares in other orders, the clip's own, and that of this frame alone."""
+    foretold = still[torch.stack(list(orders))]  # (n, t): the share of the frame that stands at each place
+    in_orders = _same(1 + (foretold - shares[:, None])).mean(dim=0)
+    return float(torch.stack([in_orders, _same(still), _same(alone)]).amin(dim=0).max())
 
 
 def _orders(frames: int, count: int, seed: int) -> list[Tensor]:
@@ -252,9 +267,10 @@ def time_tests(tests: Sequence[ClipTest], seed: int = 0) -> TimeTests:
     Intervals are bootstraps over clips; of one clip, over the orders. A claim is made where the whole interval is on its side of the
     threshold:
 
-    - an image model: a still keeps at least 90 % of the score, and either order plays no part, or one frame alone in its place is enough
-      (such a network looks at one place in time);
-    - needs order: no still is enough, and of the score in other orders, or backward, at most 75 % stay as they are;
+    - an image model: a still keeps at least 90 % of the score, and either order plays no part, or all of it is foretold, by at least 90 %, by the
+      frame at one place in time, which is all that such a network looks at;
+    - needs order: of the score in other orders, or backward, at most 75 % stay as they are, and no one place foretells it. The line says where
+      a still would score as much for all that: a frame that stands still is a clip that the network has hardly seen;
     - uses several frames, not their order: no still is enough, and at least 90 % stay in other orders and backward;
     - undecided otherwise, and where no clip is told from an empty one.
     """
@@ -266,7 +282,7 @@ def time_tests(tests: Sequence[ClipTest], seed: int = 0) -> TimeTests:
             f"{UNDECIDED}: the network says hardly more of {'these clips' if len(tests) > 1 else 'this clip'} than of an empty one "
             f"({_mean([test.score for test in tests]):.2g} against {_mean([test.empty for test in tests]):.2g} {tests[0].unit})"
         )
-        return TimeTests(tuple(tests), None, None, None, None, None, UNDECIDED, line)
+        return TimeTests(tuple(tests), None, None, None, None, None, None, UNDECIDED, line)
     still = _figure([float(test.still.max()) for test in told], seed)
     orders = [_same(test.shuffled) for test in told]
     shuffled = _figure([float(one.mean()) for one in orders] if len(told) > 1 else orders[0].tolist(), seed)
@@ -274,6 +290,7 @@ def time_tests(tests: Sequence[ClipTest], seed: int = 0) -> TimeTests:
         "still": still,
         "still_mean": _figure([float(test.still.mean()) for test in told], seed),
         "alone": _figure([float(test.alone.max()) for test in told], seed),
+        "one_place": _figure([test.one_place for test in told], seed),
         "shuffled": shuffled,
         "backward": _figure([float(_same(torch.tensor(test.backward))) for test in told], seed),
     }
@@ -304,19 +321,19 @@ def _figure(values: Sequence[float], seed: int) -> Figure:
 
 def _verdict(figures: dict[str, Figure]) -> tuple[str, str]:
     """Return the verdict and its line."""
-    still, alone, orders = figures["still"], figures["alone"], (figures["shuffled"], figures["backward"])
+    still, place, orders = figures["still"], figures["one_place"], (figures["shuffled"], figures["backward"])
     best = f"one frame repeated gives {100 * still.mean:.0f} % of the score"
     order = f"{100 * orders[0].mean:.0f} % of it stays in other orders, {100 * orders[1].mean:.0f} % backward"
-    indifferent = all(one.low >= KEPT for one in orders)
+    indifferent, lost = all(one.low >= KEPT for one in orders), any(one.high <= LOST for one in orders)
     if still.low >= SUFFICES and indifferent:
         return IMAGE, f"an image model: {best}, order does not matter ({order})"
-    if still.low >= SUFFICES and alone.low >= SUFFICES:
+    if still.low >= SUFFICES and place.low >= KEPT:
         return (
             IMAGE,
-            f"an image model that looks at one place in time: {best}, and {100 * alone.mean:.0f} % alone in its place ({order})",
+            f"an image model that looks at one place in time: {best}, and what stands at that place foretells {100 * place.mean:.0f} %",
         )
     if still.high < SUFFICES and indifferent:
         return SEVERAL, f"uses several frames, not their order: {best}, and {order}"
-    if still.high < SUFFICES and any(one.high <= LOST for one in orders):
-        return ORDER, f"needs order: {best}, and {order}"
+    if lost and place.high < KEPT:
+        return ORDER, f"needs order: {order}; {best}"
     return UNDECIDED, f"{UNDECIDED}: {best}, and {order}"

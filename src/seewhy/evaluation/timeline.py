@@ -25,6 +25,8 @@ LOW = 0.5
 CHANCE = 0.05
 """From this chance on an agreement is said to be possible by chance."""
 DRAWS = 4999
+HARDLY = 0.01
+"""Where no frame is missed by more than this share of what all frames add, their order means nothing."""
 TIED = 1e-3
 """Frames that differ by less than this, beside the largest, rank alike: rounding has an order, too."""
 
@@ -154,6 +156,7 @@ class Timeline:
             "gradient": None if made.gradient is None else made.gradient.tolist(),
             "magnitude": None if made.magnitude is None else made.magnitude.tolist(),
             "insertion": made.insertion.tolist(),
+            "all blurred": made.whole,
             "windows": [
                 {"frames": list(run), "deletion": value}
                 for run, value in zip(made.windows, made.in_windows.tolist(), strict=True)
@@ -232,6 +235,15 @@ def agreement_of(importance: FrameImportance, seed: int = 0) -> Agreement:
     frames = len(importance.deletion)
     if importance.gradient is None:
         return Agreement(None, None, frames, "")
+    missed = float(importance.deletion.abs().max())
+    if missed <= HARDLY * abs(importance.whole):
+        return Agreement(
+            None,
+            None,
+            frames,
+            f"no single frame is missed: hiding one changes the score by {missed:.2g} at most, and by {importance.whole:.3g} where all are "
+            "blurred; look at windows and at parts of the clip",
+        )
     rows = torch.stack([importance.gradient.double().cpu(), importance.deletion.double().cpu()])
     spread = rows.amax(dim=1) - rows.amin(dim=1)
     if bool((spread <= 1e-9 * rows.abs().amax(dim=1)).any()):

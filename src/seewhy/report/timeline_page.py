@@ -24,6 +24,7 @@ TESTS = (
     ("still", "best frame, shown all the time"),
     ("still_mean", "a frame at random, shown all the time"),
     ("alone", "best frame, alone in its place"),
+    ("one_place", "foretold by one place in time"),
     ("shuffled", "stays as it is in other orders"),
     ("backward", "stays as it is backward"),
 )
@@ -111,7 +112,7 @@ def _segments(found: Timeline) -> dict[str, Any] | None:
     zero, least = scale.percent(0.0), ROUNDING * max(map(abs, values))
     rows = [
         {
-            "name": f"{found.when(start)} to {found.when(stop - 1)}",
+            "name": found.when(start) if stop == start + 1 else f"{found.when(start)} to {found.when(stop - 1)}",
             "left": min(zero, scale.percent(value)),
             "width": round(abs(scale.percent(value) - zero), 2),
             "side": "pos" if value >= 0 else "neg",
