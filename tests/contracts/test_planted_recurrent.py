@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from clips import FRAMES, NETWORKS, SIDE, LinearFrames, layout_of, planted_clip, share_that_matters
 
 import seewhy
+from clips import FRAMES, NETWORKS, SIDE, LinearFrames, layout_of, planted_clip, share_that_matters
 
 FAMILIES = ("cam", "gradient", "propagation")
 METHODS = sorted(key for key, method in seewhy.methods().items() if method.family in FAMILIES)
