@@ -73,7 +73,7 @@ def _linear(layer, weights, bias=()):
         layer.bias[row] = value
 
 
-def _looking(query, key, value, out, gain, into):
+def _looking(query, key, value, out, *, gain, into):
     """Set attention so that every token looks at bright ones: their brightness, channel 0, is written into channel `into`."""
     width = 8
     if query is key:  # one layer for all three
@@ -114,15 +114,15 @@ def planted(kind, *, frames=16, gain=10.0, head=3.0, gathers=True):
 def _planted_layer(kind, layer, gain, gathers):
     if kind == "vivit":
         one = layer.attention
-        _looking(one.q_proj, one.k_proj, one.v_proj, one.o_proj, gain, into=4)
+        _looking(one.q_proj, one.k_proj, one.v_proj, one.o_proj, gain=gain, into=4)
         _linear(layer.mlp.fc2, {})
         return
     _linear(layer.output.dense, {})
     inner = layer.attention.attention
     if kind == "videomae":
-        _looking(inner.query, inner.key, inner.value, layer.attention.output.dense, gain, into=4)
+        _looking(inner.query, inner.key, inner.value, layer.attention.output.dense, gain=gain, into=4)
         return
-    _looking(inner.qkv, inner.qkv, inner.qkv, layer.attention.output.dense, gain, into=4)
+    _looking(inner.qkv, inner.qkv, inner.qkv, layer.attention.output.dense, gain=gain, into=4)
     along = layer.temporal_attention
-    _looking(along.attention.qkv, along.attention.qkv, along.attention.qkv, along.output.dense, gain, into=0)
+    _looking(along.attention.qkv, along.attention.qkv, along.attention.qkv, along.output.dense, gain=gain, into=0)
     _linear(layer.temporal_dense, {(channel, channel): 1.0 for channel in range(8)} if gathers else {})

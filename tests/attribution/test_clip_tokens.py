@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from clip_transformers import KINDS, clips, made, model_of
 
 import seewhy
+from clip_transformers import KINDS, clips, made, model_of
 
 
 def explained(network, given, key, target=1, **settings):
@@ -95,8 +95,6 @@ def test_hires_cam_by_plain_autograd_in_the_order_of_time(kind):
     handle.remove()
     (gradient,) = torch.autograd.grad(score, kept)
     product = (gradient * kept[0]).sum(dim=-1)[0].detach()
-    if kind == "timesformer":
-        expected = product[1:].view(4, 4, 8).permute(2, 0, 1)
-    else:
-        expected = product[-64:].view(4, 4, 4)
+    divided = kind == "timesformer"
+    expected = product[1:].view(4, 4, 8).permute(2, 0, 1) if divided else product[-64:].view(4, 4, 4)
     torch.testing.assert_close(found, expected)

@@ -4,10 +4,10 @@ from dataclasses import fields
 
 import pytest
 import torch
-from clip_transformers import KINDS, clips, made, model_of, planted
-from clips import FRAMES, SIDE, planted_clip, share_that_matters
 
 import seewhy
+from clip_transformers import KINDS, clips, made, model_of, planted
+from clips import FRAMES, SIDE, planted_clip, share_that_matters
 
 FEW = {
     "extremal-perturbation": {"steps": 3},

@@ -282,10 +282,9 @@ def test_frames_that_are_rows_have_the_maps_of_pictures(method):
     found = drawn(model, given, method)
     pictures = given.transpose(1, 2).flatten(0, 1)
     alone = seewhy.Session(seewhy.Model(Picture().double().eval())).explain(pictures, 0, method).heatmap
-    share = 5 if method != "gradient-rollout" else 25  # the class token's share is a fifth, and so is the gradient
     if (
         method == "gradient-rollout"
     ):  # a sum of products of different degree in the gradient: only its support is compared
         assert torch.equal(found.flatten(0, 1) > 0, alone > 0)
         return
-    torch.testing.assert_close(found.flatten(0, 1), alone / share, rtol=1e-5, atol=1e-9)
+    torch.testing.assert_close(found.flatten(0, 1), alone / 5, rtol=1e-5, atol=1e-9)
