@@ -99,6 +99,22 @@ def explain(
     stride: Stride = None,
     start: Start = None,
     end: End = None,
+    windows: Annotated[
+        bool | None,
+        typer.Option(
+            "--windows/--no-windows",
+            help="Of a video: look at all of it, in overlapping windows; by default where frames lie a stride apart and the video is long.",
+            show_default=False,
+        ),
+    ] = None,
+    step: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Of windows: frames from one to the next; half of what a window spans by default.",
+            show_default=False,
+        ),
+    ] = None,
     timeline: Annotated[
         bool,
         typer.Option(
@@ -139,7 +155,7 @@ def explain(
             seed=seed,
             device=device,
             profile=profile,
-            clip=ClipOrder(frames, stride, start, end, timeline),
+            clip=ClipOrder(frames, stride, start, end, timeline, windows, step),
             scan=ScanOrder(slices, time, keep_identity),
         )
     )

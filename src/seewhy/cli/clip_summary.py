@@ -11,6 +11,7 @@ from rich.text import Text
 from seewhy.cli.summary import BAR
 from seewhy.report.clip import ClipReport
 from seewhy.report.clip_words import answer_words, margins_words, time_words, tube_words, when_words
+from seewhy.report.video import VideoReport
 
 TUBES = 3
 """How many of the heaviest tubes are told."""
@@ -36,6 +37,30 @@ def clip_summary(report: ClipReport, files: Sequence[Path]) -> RenderableType:
     parts.append(Text("wrote  " + "  ".join(str(file) for file in files)))
     parts.append(Text(""))
     return Group(*parts)
+
+
+def video_summary(report: VideoReport, files: Sequence[Path]) -> RenderableType:
+    """Return a long video in a few lines, then its strongest window."""
+    first, last = report.windows[0], report.windows[-1]
+    scores = [window.score if window.probability is None else window.probability for window in report.windows]
+    classes = first.probability is not None
+    table = Table.grid(padding=(0, 2))
+    table.add_row(
+        "  windows", Text(f"{sparkline(scores)}  {'probability' if classes else report.unit} of {report.answer}")
+    )
+    table.add_row("  evidence", Text(f"{sparkline(report.fused.importance.tolist())}  sum of the map in each frame"))
+    for place, (number, _) in enumerate(report.strongest, start=1):
+        window = report.windows[number]
+        value = f"{window.score:.3g} {report.unit}" if window.probability is None else f"p = {window.probability:.3f}"
+        table.add_row(f"  {place}", Text(f"{window.start:.2f} to {window.end:.2f} s: {value}"))
+    covered = f"{report.explained} of {len(report.windows)} windows have a map; {report.covered:.0%} of the frames lie in one of these"
+    return Group(
+        Text(f"{report.name}  {len(report.windows)} windows, {first.start:.2f} to {last.end:.2f} s", style="bold"),
+        table,
+        Text(f"  {covered}"),
+        Text("strongest window:"),
+        clip_summary(report.best, files),
+    )
 
 
 def _span(report: ClipReport) -> str:

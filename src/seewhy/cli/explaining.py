@@ -46,7 +46,7 @@ def settled(order: Order, progress: Progress | None = None) -> Job:
     asked, why = _method(order, session)
     check_layer(session, asked)
     target = chosen_target(session.model, order.target, order.against)
-    return Job(order, session, target, asked, why, fit, prepare(order.out))
+    return Job(order, session, target, asked, why, fit, prepare(order.out), progress)
 
 
 def _method(order: Order, session: Session) -> tuple[Method, str]:

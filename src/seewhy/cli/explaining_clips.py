@@ -7,6 +7,7 @@ from typing import Any
 from seewhy import render
 from seewhy.cli import console
 from seewhy.cli.clip_summary import clip_summary
+from seewhy.cli.explaining_videos import explain_video, is_long
 from seewhy.cli.job import Job, command
 from seewhy.cli.outputs import all_or_none, refuse_existing
 from seewhy.core.sample import Sample
@@ -30,6 +31,9 @@ def explain_clip(job: Job, video: Path, stem: str, sample: Sample | None = None)
     order = job.order
     paths = {ending: job.folder / f"{stem}.why.{ending}" for ending in ENDINGS}
     refuse_existing(paths.values(), force=order.force)
+    files = {"files": {ending: str(path) for ending, path in paths.items()}}
+    if sample is None and is_long(job, video):
+        return explain_video(job, video, paths) | files
     sample = sample or clip_sample(job, video)
     with all_or_none(paths.values()):
         wanted = Examination(channels=0, hide_test=order.hide_test, notes=(job.why,) if job.why else ())
@@ -39,7 +43,7 @@ def explain_clip(job: Job, video: Path, stem: str, sample: Sample | None = None)
         found = write(report, paths, force=order.force)
     if not order.as_json:
         console.out().print(clip_summary(report, list(paths.values())))
-    return found | {"files": {ending: str(path) for ending, path in paths.items()}}
+    return found | files
 
 
 def clip_sample(job: Job, video: Path) -> Sample:

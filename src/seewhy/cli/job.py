@@ -1,6 +1,7 @@
 """What was asked on the command line of `seewhy explain`, and what is settled for all sources."""
 
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from seewhy.engine.model import Fit
 class ClipOrder:
     """Which frames of a video are taken: how many, how far apart, between which seconds; None is what the model states, or all.
 
-    `timeline` is whether each frame is hidden in turn, and whether time matters is tested.
+    `windows` is whether a video is done in overlapping windows, `step` frames from one to the next; None: where it is long. `timeline` is whether each frame is hidden in turn, and whether time matters is tested.
     """
 
     frames: int | None = None
@@ -23,11 +24,21 @@ class ClipOrder:
     start: float | None = None
     end: float | None = None
     timeline: bool = True
+    windows: bool | None = None
+    step: int | None = None
 
     def words(self) -> list[str]:
         """Return the options that say the same."""
-        numbers = {"--frames": self.frames, "--stride": self.stride, "--start": self.start, "--end": self.end}
+        numbers = {
+            "--frames": self.frames,
+            "--stride": self.stride,
+            "--start": self.start,
+            "--end": self.end,
+            "--step": self.step,
+        }
         said = [word for name, value in numbers.items() if value is not None for word in (name, f"{value:.10g}")]
+        if self.windows is not None:
+            said.append("--windows" if self.windows else "--no-windows")
         return said + ([] if self.timeline else ["--no-timeline"])
 
 
@@ -80,6 +91,7 @@ class Job:
     why: str
     fit: Fit | None
     folder: Path
+    progress: Callable[[str, int, int | None], None] | None = None
 
 
 def command(order: Order, photo: Path) -> str:

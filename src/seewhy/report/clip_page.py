@@ -46,7 +46,13 @@ _DETAILS = (
 )
 
 
-def clip_page(report: ClipReport, movie: bytes = b"") -> str:
+def clip_page(
+    report: ClipReport,
+    movie: bytes = b"",
+    *,
+    whole: dict[str, Any] | None = None,
+    numbers: dict[str, Any] | None = None,
+) -> str:
     """Return the page of a clip as HTML.
 
     Frames are embedded at the finest detail with which the page stays under `LARGEST` bytes; with very many frames even the coarsest may
@@ -55,23 +61,27 @@ def clip_page(report: ClipReport, movie: bytes = b"") -> str:
     Args:
         report: the clip.
         movie: its movie as MP4, which is put into the page where it has at most `LARGEST_MOVIE` bytes.
+        whole: of a window of a long video: what is shown of the whole; see `seewhy.report.video_page`.
+        numbers: what travels inside the page; the clip's own if None.
     """
     html = ""
     for detail in _DETAILS:
-        html = _rendered(report, detail, movie)
+        html = _rendered(report, detail, movie, whole, numbers)
         if len(html.encode()) < LARGEST:
             break
     return html
 
 
-def _rendered(report: ClipReport, detail: _Detail, movie: bytes) -> str:
+def _rendered(
+    report: ClipReport, detail: _Detail, movie: bytes, whole: dict[str, Any] | None, numbers: dict[str, Any] | None
+) -> str:
     shown = report.reel.picked()[0][1][0]
     return sheet(
         "clip",
         style="photo",
         title=f"Why “{report.answer}”? · {report.name}",
-        content=_content(report, detail, shown) | {"movie": _movie(movie)},
-        numbers=clip_numbers(report),
+        content=_content(report, detail, shown) | {"movie": _movie(movie), "whole": whole},
+        numbers=numbers or clip_numbers(report),
         cautions=report.cautions,
         creed=(CREED,),
         command=report.command,

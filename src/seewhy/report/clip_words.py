@@ -6,6 +6,9 @@ from seewhy.report.clip import ClipReport, ClipTube
 from seewhy.report.words import hide_line, probability
 
 
+_IN_PLACE = {"freeze": "the frame before it", "interpolate": "a blend of its neighbours", "blur": "the frame blurred"}
+
+
 def answer_words(report: ClipReport) -> str:
     """Return "p = 0.71" for a class, or the score where the target is no class."""
     if report.probability is None:
@@ -70,7 +73,7 @@ def time_words(report: ClipReport) -> tuple[str, ...]:
     lost = (
         f"most is lost without {moment(report, found.strongest)}: {figures(float(found.deletion.max()))} {found.unit}"
     )
-    lines = [f"{lost} ({found.importance.hiding} in its place)"]
+    lines = [f"{lost} ({_IN_PLACE[found.importance.hiding]} in its place)"]
     if found.agreement.value is not None:
         lines.append(f"gradient and deletion agree on the frames by {found.agreement.value:.2f} (rank correlation)")
     if found.prefix is not None and found.prefix.decided is not None:

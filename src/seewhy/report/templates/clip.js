@@ -1,6 +1,6 @@
 const all = (query) => document.querySelectorAll(query);
 const one = (id) => document.getElementById(id);
-const charts = [...all(".chart")].map((chart) => ({
+const charts = [...all(".chart[data-points]")].map((chart) => ({
   chart,
   points: JSON.parse(chart.dataset.points),
   values: JSON.parse(chart.dataset.values),
