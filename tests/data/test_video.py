@@ -39,6 +39,7 @@ def whole(path):
         ("vp8.webm", {"codec": "libvpx", "options": {"auto-alt-ref": "1", "lag-in-frames": "4"}}),
         ("a.avi", {"codec": "mpeg4", **EVEN}),
         ("b.avi", {"codec": "mjpeg", **EVEN}),
+        ("sparse.avi", {"codec": "mjpeg"}),  # thousands of empty chunks between the frames
         ("bframes.avi", {"codec": "mpeg4", "options": {"bf": "2"}, **EVEN}),
         ("a.mpg", {"codec": "mpeg2video", **EVEN}),
     ],

@@ -55,6 +55,8 @@ def walked(container: Any, stream: Any, packets: Iterator[Any], path: Path) -> W
     times = tuple(float((tick - known[0]) * stream.time_base) for tick in known)
     pixel = stream.codec_context.sample_aspect_ratio
     stated = max(0, stream.frames - len(blank))
+    if by_order and known[-1] + 1 > 2 * len(known):  # most chunks are empty, and the header counts those too
+        stated = round(len(known) * stream.frames / (known[-1] + 1))
     return Walk(
         times=times,
         stated=stated,
