@@ -188,6 +188,11 @@ class Anatomy:
         """Return one layer as it runs on inputs of this size; None where it does not run, or where the name is that of one call."""
         return next((layer for layer in self._ran(inputs) if layer.name == name.removesuffix(INTO)), None)
 
+    def carrying(self, inputs: Float[Tensor, "b c *spatial"]) -> tuple[str, ...]:
+        """Return the layers that hand something on from frame to frame, the outermost alone."""
+        names = [layer.name for layer in self._ran(inputs) if layer.carries]
+        return tuple(name for name in names if not any(name.startswith(f"{other}.") for other in names))
+
     def _constant_calls(self, layer: Layer) -> list[str]:
         if not adds_constant(layer_of(self._module, layer.name)):
             return []

@@ -379,6 +379,11 @@ class Network:
         with self._running(), self._explained(inputs):
             return self._anatomy.layers(inputs)
 
+    def carrying(self, inputs: Float[Tensor, "b c *spatial"]) -> tuple[str, ...]:
+        """Return the layers with a grid that run once for each frame and hand something on from frame to frame, the outermost alone."""
+        with self._running(), self._explained(inputs):
+            return self._anatomy.carrying(inputs)
+
     def target_layer(self, inputs: Float[Tensor, "b c *spatial"]) -> str:
         """Return the layer that methods look at; raise `LayerError` where there is none."""
         with self._running(), self._explained(inputs):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -81,6 +82,7 @@ def relu_step(x: Float[Tensor, "b f"], state: State, weights: Weights) -> State:
 
 
 Step = Callable[[Tensor, State, Weights], State]
+Keep = Callable[[int, int, int, State], State]
 STEPS: Mapping[str, Step] = {"lstm": lstm_step, "gru": gru_step, "rnn_tanh": tanh_step, "rnn_relu": relu_step}
 
 
@@ -92,11 +94,16 @@ def spelled_cell(operation: Operation) -> Any:
     return made if many else made[0]
 
 
-def spelled_recurrent(operation: Operation) -> tuple[Tensor, ...]:
+def spelled_recurrent(operation: Operation, keep: Keep | None = None) -> tuple[Tensor, ...]:
     """Compute `nn.LSTM`, `nn.GRU` or `nn.RNN` step by step, packed sequences included; dropout between its layers is that of eval mode: none.
 
     The operation is called with (input, states, weights, has_biases, layers, dropout, train, bidirectional, batch_first), or, for packed
     sequences, with (numbers, rows of each step, states, weights, has_biases, layers, dropout, train, bidirectional).
+
+    Args:
+        operation: as above.
+        keep: is told the number of the layer, 0 or 1 for its direction, the number of the step and the state after it, and returns the
+            state that is handed on.
     """
     packed = isinstance(operation.args[3], (tuple, list))
     values = dict(zip(_PACKED if packed else _DENSE, operation.args, strict=False)) | dict(operation.kwargs)
@@ -109,7 +116,10 @@ def spelled_recurrent(operation: Operation) -> tuple[Tensor, ...]:
         made = []
         for way in range(ways):
             at = layer * ways + way
-            outputs, end = _through(step, xs, tuple(state[at] for state in states), weights[at], backward=way == 1)
+            told = None if keep is None else partial(keep, layer, way)
+            outputs, end = _through(
+                step, xs, tuple(state[at] for state in states), weights[at], told, backward=way == 1
+            )
             made.append(outputs)
             ends.append(end)
         xs = [torch.cat(one, dim=-1) for one in zip(*made, strict=True)] if ways == 2 else made[0]
@@ -141,13 +151,20 @@ def _weights(values: Mapping[str, Any], *, projected: bool) -> Iterator[Weights]
 
 
 def _through(
-    step: Step, xs: Sequence[Float[Tensor, "b f"]], state: State, weights: Weights, *, backward: bool
+    step: Step,
+    xs: Sequence[Float[Tensor, "b f"]],
+    state: State,
+    weights: Weights,
+    told: Callable[[int, State], State] | None,
+    *,
+    backward: bool,
 ) -> tuple[list[Float[Tensor, "b h"]], State]:
     """Go through the steps; a sequence that is shorter than others begins or ends where it has its own last step."""
     outputs: list[Tensor] = [xs[0]] * len(xs)
     for number in reversed(range(len(xs))) if backward else range(len(xs)):
         rows = len(xs[number])
         now = step(xs[number], tuple(part[:rows] for part in state), weights)
+        now = now if told is None else told(number, now)
         outputs[number] = now[0]
         state = (
             now
