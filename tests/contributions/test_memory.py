@@ -2,15 +2,15 @@
 
 import pytest
 import torch
-from clips import FRAMES, NETWORKS, SIDE, layout_of, planted_clip
 from torch import nn
 
 import seewhy
+from clips import FRAMES, NETWORKS, SIDE, layout_of, planted_clip
 from seewhy.contributions.memory import memory_lines
 from seewhy.core.cost import Cost
 from seewhy.targets import ClassScore
 
-T = 5
+T, TARGET = 5, ClassScore(1)
 
 
 class Reads(nn.Module):
@@ -43,7 +43,7 @@ def clips(count=2):
     return torch.randn(count, 1, T, 2, 2, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
 
 
-def lines(network, inputs, target=ClassScore(1)):
+def lines(network, inputs, target=TARGET):
     model = seewhy.Model(network, size=2, frames=T, layout="btchw")
     return {line.layer: line for line in memory_lines(seewhy.Session(model), inputs, target)}
 
