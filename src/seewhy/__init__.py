@@ -53,7 +53,9 @@ if TYPE_CHECKING:
     from seewhy.core.method import Method
     from seewhy.core.sample import Sample
     from seewhy.core.target import Target
+    from seewhy.core.volume import Volume
     from seewhy.data.clips import read_clip
+    from seewhy.data.medical import read_scan
     from seewhy.engine.black_box import BlackBox
     from seewhy.engine.model import Model
     from seewhy.render.movie import write_movie
@@ -96,6 +98,8 @@ _HOMES = {
     "unit": "seewhy.api.units",
     "visualize": "seewhy.api.visualizing",
     "write_movie": "seewhy.render.movie",
+    "read_scan": "seewhy.data.medical",
+    "Volume": "seewhy.core.volume",
 }
 
 __all__ = [
@@ -118,6 +122,7 @@ __all__ = [
     "ShapeError",
     "Target",
     "TargetError",
+    "Volume",
     "__version__",
     "accentuate",
     "activations",
@@ -139,6 +144,7 @@ __all__ = [
     "methods",
     "objects",
     "read_clip",
+    "read_scan",
     "similarity",
     "targets",
     "tcav",
