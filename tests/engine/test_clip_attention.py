@@ -279,7 +279,9 @@ def test_frames_that_are_rows_have_the_maps_of_pictures(method):
 
     given = clips(2, frames=5, dtype=torch.float64)
     model = seewhy.Model(EachFrame().double().eval(), frames=5, layout="btchw")
-    found = drawn(model, given, method)
+    explained = seewhy.Session(model).explain(given, 0, method)
+    found = explained.heatmap
+    assert any("where, not when" in note for note in explained.notes[0]) == (method != "gradient-rollout")
     pictures = given.transpose(1, 2).flatten(0, 1)
     alone = seewhy.Session(seewhy.Model(Picture().double().eval())).explain(pictures, 0, method).heatmap
     if (

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from seewhy.core.attending import AttentionMethod, check_fusion
+from seewhy.core.attending import WHERE_NOT_WHEN, AttentionMethod, check_fusion
 from seewhy.core.attention import AttentionTrace
-from seewhy.core.method import Source
+from seewhy.core.method import Attribution, Source
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
 from seewhy.errors import MethodError
@@ -30,7 +28,7 @@ class AttentionFlow(AttentionMethod):
         heads: how heads are mixed: "mean" (as in the paper), "max" or "min".
 
     Returns:
-        Heatmap (b, h, w) on the patches, from 0 to 1: the part of the class token's whole supply that can reach the patch.
+        Heatmap (b, h, w), or (b, t, h, w), on the patches, from 0 to 1: the part of the class token's whole supply that can reach the patch.
 
     Raises:
         MethodError: the network has no self-attention over places of the picture, or merges tokens on the way.
@@ -54,8 +52,8 @@ class AttentionFlow(AttentionMethod):
     def __post_init__(self) -> None:
         check_fusion(self.key, self.heads)
 
-    def attribute(self, probe: Probe) -> Float[Tensor, "b h w"]:
-        """Return the heatmap."""
+    def attribute(self, probe: Probe) -> Attribution:
+        """Return the heatmap, and a note where it says nothing of time."""
         traces = probe.attention()
         if len({(trace.extra, trace.grid) for trace in traces}) > 1:
             raise MethodError(
@@ -69,7 +67,8 @@ class AttentionFlow(AttentionMethod):
             for image, supply in enumerate(supplies)
         ]
         found = torch.from_numpy(np.stack(flows)).to(traces[0].weights)
-        return found.view(len(found), *traces[0].grid)
+        notes = (WHERE_NOT_WHEN,) if all(trace.by_frame for trace in traces) else ()
+        return Attribution(found.view(len(found), *traces[0].grid), notes=notes)
 
     def _capacity(self, trace: AttentionTrace) -> np.ndarray:
         mixed = with_way_past(fused(trace.weights, self.heads))

@@ -2,11 +2,8 @@
 
 from dataclasses import dataclass
 
-from jaxtyping import Float
-from torch import Tensor
-
-from seewhy.core.attending import AttentionMethod, check_fusion, down
-from seewhy.core.method import Source
+from seewhy.core.attending import WHERE_NOT_WHEN, AttentionMethod, check_fusion, down
+from seewhy.core.method import Attribution, Source
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
 from seewhy.errors import ConfigError
@@ -22,12 +19,18 @@ class AttentionRollout(AttentionMethod):
     for the class token. Where the answer is read from several tokens without a place, each counts equally; where from none, all tokens
     do. Tokens that were merged between two stages (Swin) share what the merged one has.
 
+    Clips: attention that is factorized (TimeSformer: along time within each place, then within each frame) is composed over all tokens, a
+    layer for each: per block (A_space + I) / 2 (A_time + I) / 2. Along time the class token keeps all it has; within frames its row is the
+    mean of those of its copies, as the network takes their mean. That is what the network adds up, written as one table; the
+    composition is ours. Where each frame is a row and frames never look at each other, each gets an equal part: such a map says nothing of time.
+
     Args:
         heads: how heads are mixed: "mean" (as in the paper), "max" or "min".
         discard: for each token, this share of those that it looks at least at is left out; 0 leaves out none, as in the paper.
 
     Returns:
-        Heatmap (b, h, w) on the patches of the first layer, not negative: the share of the class token that comes from each patch.
+        Heatmap (b, h, w), or (b, t, h, w), on the patches of the first layer, not negative: the share of the class token that comes from
+        each patch.
 
     Raises:
         MethodError: the network has no self-attention over places of the picture, or tokens that cannot be followed.
@@ -55,8 +58,8 @@ class AttentionRollout(AttentionMethod):
         if not 0 <= self.discard < 1:
             raise ConfigError(f"attention-rollout leaves out a share from 0 to below 1, got {self.discard}")
 
-    def attribute(self, probe: Probe) -> Float[Tensor, "b h w"]:
-        """Return the heatmap."""
+    def attribute(self, probe: Probe) -> Attribution:
+        """Return the heatmap, and a note where it says nothing of time."""
         traces = probe.attention()
         found = down(
             traces,
@@ -65,4 +68,5 @@ class AttentionRollout(AttentionMethod):
                 share, with_way_past(discarded(fused(trace.weights, self.heads), self.discard)), alone=1.0
             ),
         )
-        return traces[0].drawn(found)
+        notes = (WHERE_NOT_WHEN,) if all(trace.by_frame for trace in traces) else ()
+        return Attribution(traces[0].drawn(found), notes=notes)

@@ -21,8 +21,11 @@ class GradientRollout(AttentionMethod):
     and A_h the attention of head h. Where the answer is read from several tokens without a place, each counts equally; where from
     none, all tokens do. Tokens that were merged between two stages (Swin) share what the merged one has.
 
+    Clips: attention along time and attention within frames (TimeSformer) are layers of their own, over all tokens. A class token with a copy
+    in each frame has the rows of all copies, added and not averaged: that each counts for a T-th is in the gradient already. This is ours.
+
     Returns:
-        Heatmap (b, h, w) on the patches of the first layer, not negative, without a unit: products of attention and gradient of several
+        Heatmap (b, h, w), or (b, t, h, w), on the patches of the first layer, not negative, without a unit: products of attention and gradient of several
         layers are added.
 
     Raises:

@@ -29,7 +29,7 @@ class LeGrad(AttentionMethod):
             so that the head reads the class token, or whatever it reads of the network's own output.
 
     Returns:
-        Heatmap (b, h, w) on the patches, not negative, in units of the score per unit of attention.
+        Heatmap (b, h, w), or (b, t, h, w), on the patches, not negative, in units of the score per unit of attention.
 
     Raises:
         MethodError: the network has no self-attention over places of the picture, its head cannot be applied to single layers, as where

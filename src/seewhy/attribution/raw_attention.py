@@ -2,11 +2,8 @@
 
 from dataclasses import dataclass
 
-from jaxtyping import Float
-from torch import Tensor
-
-from seewhy.core.attending import AttentionMethod, check_fusion
-from seewhy.core.method import Source
+from seewhy.core.attending import WHERE_NOT_WHEN, AttentionMethod, check_fusion
+from seewhy.core.method import Attribution, Source
 from seewhy.core.probe import Probe
 from seewhy.core.registry import register
 from seewhy.errors import ConfigError, MethodError
@@ -22,12 +19,15 @@ class RawAttention(AttentionMethod):
     answer is read from several tokens without a place (class and distillation), each counts equally; where from none, as after an
     average over all patches, all tokens do.
 
+    Clips: where the class token has a copy in each frame (TimeSformer, layers within frames), each frame gets the same sum of attention, an equal
+    part; such a map says where in a frame, not when. Layers along time, in which the class token takes no part, are refused.
+
     Args:
         block: which attention layer, counted from 0; -1 is the last.
         heads: how heads are mixed: "mean", "max" or "min".
 
     Returns:
-        Heatmap (b, h, w) on the patches of that layer, not negative: the share of the attention that each patch gets.
+        Heatmap (b, h, w), or (b, t, h, w), on the patches of that layer, not negative: the share of the attention that each patch gets.
 
     Raises:
         MethodError: the network has no self-attention over places of the picture, or not so many layers of it.
@@ -56,8 +56,8 @@ class RawAttention(AttentionMethod):
         if not isinstance(self.block, int):
             raise ConfigError(f"raw-attention wants the number of a layer, -1 for the last; got {self.block!r}")
 
-    def attribute(self, probe: Probe) -> Float[Tensor, "b h w"]:
-        """Return the heatmap."""
+    def attribute(self, probe: Probe) -> Attribution:
+        """Return the heatmap, and a note where it says nothing of time."""
         traces = probe.attention()
         if not -len(traces) <= self.block < len(traces):
             raise MethodError(f"there is no attention layer {self.block}: the network has {len(traces)}, from 0")
@@ -67,4 +67,6 @@ class RawAttention(AttentionMethod):
             raise MethodError(
                 f"the token that the answer is read from takes no part in {trace.layer!r}, which looks along time only; choose another `block`"
             )
-        return trace.drawn(trace.carried(asked, fused(trace.weights, self.heads)))
+        found = trace.drawn(trace.carried(asked, fused(trace.weights, self.heads)))
+        alike = trace.by_frame or trace.copies is not None
+        return Attribution(found, notes=(WHERE_NOT_WHEN,) if alike else ())

@@ -15,6 +15,8 @@ from seewhy.errors import ConfigError, MethodError
 from seewhy.ops.rollout import finer
 
 Share = Float[Tensor, "b n"]
+WHERE_NOT_WHEN = "each frame has an equal part of this map, whatever it shows: frames do not look at each other here, so it says where, not when"
+"""What a reader of attention must know whose weights add up to 1 in each frame."""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ class AttentionTrace:
             not fit that output, as at the earlier stages of a pyramid.
         slots: (b, n): for each token its position among the rows * m of the windows; None where the layer looks at the whole picture.
         copies: (b, extra, g): the positions of each token without a place that lies in all windows of its image; None where none does.
+        by_frame: each frame of a clip is a row of its own, class token included, and frames never look at each other.
         read: of the last layer: the tokens whose output the answer depends on; empty where that was not found out.
     """
 
@@ -48,6 +49,7 @@ class AttentionTrace:
     slots: Int[Tensor, "b n"] | None = None
     read: tuple[int, ...] = ()
     copies: Int[Tensor, "b extra g"] | None = None
+    by_frame: bool = False
 
     @property
     def factorized(self) -> bool:

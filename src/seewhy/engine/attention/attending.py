@@ -105,6 +105,7 @@ def _trace(
         own_gradient=None if own is None else ready(own),
         slots=layout.slots,
         copies=layout.copies,
+        by_frame=layout.by_frame,
         read=last.read if last else (),
     )
 

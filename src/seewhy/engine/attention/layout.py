@@ -16,6 +16,7 @@ class Layout:
         slots: (b, n) positions among all tokens of all windows; None where one row of weights is one image, its tokens row by row.
         copies: (b, extra, g) positions of tokens without a place that lie in all windows.
         whole: one row of weights is one image.
+        by_frame: one row is one frame of a clip, with class tokens of its own.
     """
 
     extra: int
@@ -23,3 +24,4 @@ class Layout:
     slots: Int[Tensor, "b n"] | None = None
     copies: Int[Tensor, "b extra g"] | None = None
     whole: bool = False
+    by_frame: bool = False

@@ -56,7 +56,7 @@ def _frame_layout(seen: Seen, images: int, grid_of_layer: Callable[[str], Grid |
             return None
         tokens = torch.arange(len(seen.weights) * count, device=seen.weights.device).view(images, grid.frames, count)
         slots = torch.cat([tokens[..., : grid.extra].flatten(1), tokens[..., grid.extra :].flatten(1)], dim=1)
-        return Layout(grid.frames * grid.extra, grid.size, slots)
+        return Layout(grid.frames * grid.extra, grid.size, slots, by_frame=True)
     return None
 
 
