@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 import seewhy
-from benchmarks import channels, climbing, distilling, memory, natural, rows, starts, table, windows
+from benchmarks import channels, climbing, clips, distilling, memory, natural, rows, starts, table, windows
 
-EXTRA = ("windows", "ascent", "pictures", "examples", "channels", "distilling", "memory", "starts")
+EXTRA = ("windows", "ascent", "pictures", "examples", "channels", "distilling", "clips", "memory", "starts")
 
 
 def options() -> argparse.Namespace:
@@ -42,6 +42,7 @@ def main() -> None:
     )
     silenced = [channels.measured(name) for name in channels.LAYERS] if _includes(asked.rows, "channels") else []
     taught = [distilling.measured(kind) for kind in distilling.kinds()] if _includes(asked.rows, "distilling") else []
+    moved = clips.measured() if _includes(asked.rows, "clips") else []
     grown = memory.measured() if _includes(asked.rows, "memory") else {}
     begun = starts.measured(asked.starts) if _includes(asked.rows, "starts") else []
     tables = [
@@ -53,6 +54,7 @@ def main() -> None:
         natural.table(searched) if searched else "",
         channels.table(silenced) if silenced else "",
         distilling.table(taught) if taught else "",
+        clips.table(moved) if moved else "",
         table.memory_table(grown, memory.COUNTS) if grown else "",
         table.starts_table(begun) if begun else "",
     ]
@@ -66,6 +68,7 @@ def main() -> None:
             "examples": [asdict(one) for one in searched],
             "channels": [asdict(one) for one in silenced],
             "distilling": [asdict(one) for one in taught],
+            "clips": [asdict(one) for one in moved],
             "memory": grown,
             "starts": [asdict(s) for s in begun],
         }
