@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 
 from seewhy.engine.network import Network
 from seewhy.engine.recording import first_of
+from seewhy.ops.frames import even
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,30 @@ class Memory:
 
 
 def memory_of(network: Network, clip: Float[Tensor, "c t h w"]) -> Memory:
-    """Measure which layers carry something from frame to frame; three passes, which are counted as none.
+    """Measure which layers carry something from frame to frame; six passes, which are counted as none.
 
     Looked at are recurrent layers, and whatever runs just once for each frame. A layer carries if another first frame changes what it gives for
-    a later one, and foresees if another last frame changes what it gives for an earlier one.
+    a later one, and foresees if another last frame changes what it gives for an earlier one: in this clip, or in one of an even colour, as a
+    memory may be full of what this clip shows.
     """
-    first, last = clip.clone(), clip.clone()
+    found = [_moved(network, base, clip) for base in (clip, even(clip))]
+    carries, foresees = ({name for one in found for name in one[kind]} for kind in (0, 1))
+    names = [name for name, _ in network.module.named_modules()]
+    return Memory(tuple(n for n in names if n in carries), tuple(n for n in names if n in carries & foresees))
+
+
+def _moved(
+    network: Network, base: Float[Tensor, "c t h w"], clip: Float[Tensor, "c t h w"]
+) -> tuple[list[str], list[str]]:
+    """Return the layers that another first frame changes at later ones, and those that another last frame changes at earlier ones."""
+    first, last = base.clone(), base.clone()
     first[:, 0], last[:, -1] = _other(clip, 0), _other(clip, -1)
-    before, begun, ended = (_steps(network, one) for one in (clip, first, last))
+    before, begun, ended = (_steps(network, one) for one in (base, first, last))
     shared = [name for name in before if name in begun and name in ended]
-    carries = [name for name in shared if _differ(before[name][1:], begun[name][1:])]
-    foresees = [name for name in carries if _differ(before[name][:-1], ended[name][:-1])]
-    return Memory(tuple(carries), tuple(foresees))
+    return (
+        [name for name in shared if _differ(before[name][1:], begun[name][1:])],
+        [name for name in shared if _differ(before[name][:-1], ended[name][:-1])],
+    )
 
 
 def _other(clip: Float[Tensor, "c t h w"], frame: int) -> Float[Tensor, "c h w"]:
@@ -56,7 +69,7 @@ def _other(clip: Float[Tensor, "c t h w"], frame: int) -> Float[Tensor, "c h w"]
 
 def _differ(one: list[Tensor], other: list[Tensor]) -> bool:
     """Say whether two lists of tensors differ by more than rounding."""
-    scale = max(float(step.abs().max()) for step in one)
+    scale = max(float(step.abs().max()) for step in (*one, *other))
     return any(float((a - b).abs().max()) > 1e-5 * scale for a, b in zip(one, other, strict=True))
 
 

@@ -30,7 +30,10 @@ IMAGE, SEVERAL, ORDER, UNDECIDED = "image model", "several frames", "order", "un
 
 @dataclass(frozen=True, eq=False)
 class ClipTest:
-    """What one clip's score becomes. Shares are of the score's distance from that of an empty clip, of one even colour.
+    """What one clip's score becomes. Shares are of the score's distance from that of an empty clip.
+
+    An empty clip has one colour everywhere and always: the clip's own mean, or 0 in the network's units, whichever scores less; a network that
+    reads nothing but the colour would score the former as the clip itself.
 
     Attributes:
         name: of the clip.
@@ -180,32 +183,32 @@ def clip_test(probe: ClipProbe, name: str = "", *, shuffles: int = SHUFFLES) -> 
     if shuffles < 2:
         raise ConfigError(f"the order is shuffled at least 2 times, got {shuffles}")
     clip, frames = probe.clip, probe.frames
-    empty, orders = even(clip), _orders(frames, shuffles, probe.session.seed)
+    first = list(probe.readings([clip, even(clip), torch.zeros_like(clip)]))
+    unit, (score, *nothing) = _scored(probe, first)
+    lower = min(range(len(nothing)), key=lambda kind: float(nothing[kind]))
+    empty, orders = (even(clip), torch.zeros_like(clip))[lower], _orders(frames, shuffles, probe.session.seed)
 
     def variants() -> Iterator[Float[Tensor, "c t h w"]]:
-        yield clip
-        yield empty
-        yield clip.flip(1)
         yield from (repeated(clip, frame) for frame in range(frames))
         yield from (swapped_in(empty, clip, (frame, frame + 1)) for frame in range(frames))
+        yield clip.flip(1)
         yield from (clip[:, order] for order in orders)
 
-    readings = list(probe.readings(variants()))
-    unit, scores = _scored(probe, readings)
-    kept = _shares(scores)
-    _, _, backward, still, alone, shuffled = kept.split([1, 1, 1, frames, frames, len(kept) - 3 - 2 * frames])
+    readings = [first[0], first[1 + lower], *probe.readings(variants())]
+    _, scores = _scored(probe, readings)
+    still, alone, backward, shuffled = _shares(scores)[2:].split([frames, frames, 1, shuffles])
     return ClipTest(
         name,
         probe.bound.names[0],
         unit,
-        float(scores[0]),
-        float(scores[1]),
+        float(score),
+        float(nothing[lower]),
         still,
         alone,
         _one_place(still, alone, [*orders, torch.arange(frames - 1, -1, -1)], torch.cat([shuffled, backward])),
         shuffled,
         float(backward),
-        _stays(probe, readings, frames),
+        _stays(readings, frames),
     )
 
 
@@ -244,13 +247,13 @@ def _scored(probe: ClipProbe, readings: Sequence[Reading]) -> tuple[str, Float[T
     return "log-odds", logits[:, this] - others.logsumexp(dim=1)
 
 
-def _stays(probe: ClipProbe, readings: Sequence[Reading], frames: int) -> dict[str, float]:
+def _stays(readings: Sequence[Reading], frames: int) -> dict[str, float]:
     """Return how often the predicted class stays, by test."""
     answer = readings[0].output
     if answer.dim() != 2 or answer.shape[1] < 2:
         return {}
     same = torch.tensor([bool(reading.output.argmax() == answer.argmax()) for reading in readings]).double()
-    _, empty, backward, still, alone, shuffled = same.split([1, 1, 1, frames, frames, len(same) - 3 - 2 * frames])
+    empty, still, alone, backward, shuffled = same[1:].split([1, frames, frames, 1, len(same) - 3 - 2 * frames])
     return {
         "best still": float(still.max()),
         "still": float(still.mean()),
