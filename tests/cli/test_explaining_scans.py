@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from scans import CENTRE, IDENTITY, RADIUS, write_nifti, write_series
-
 import seewhy
+from scans import CENTRE, IDENTITY, RADIUS, write_nifti, write_series
 from seewhy.cli import main
 
 pydicom = pytest.importorskip("pydicom")

@@ -1,6 +1,6 @@
 """One scan, explained, as one HTML file: three planes to scroll through, window presets, the table of regions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, sqrt
 from typing import Any
 
@@ -20,7 +20,7 @@ from seewhy.report.page import hide_rows
 from seewhy.report.sheet import embedded, kept, sheet
 from seewhy.report.volume import CREED, VolumeReport
 from seewhy.report.volume_numbers import volume_numbers
-from seewhy.report.volume_stack import grey_cubes, stack_of
+from seewhy.report.volume_stack import stack_of, value_cubes
 from seewhy.report.words import probability
 
 LARGEST = 3_000_000
@@ -89,6 +89,7 @@ def _rendered(report: VolumeReport, detail: _Detail) -> str:
 def _content(report: VolumeReport, detail: _Detail) -> dict[str, Any]:
     stack = stack_of(report.volume, report.heatmap, report.area, detail.scan)
     shown = presets(report.volume)
+    scan = replace(report.volume, values=value_cubes(report.volume, _size(stack)))
     return {
         "report": report,
         "value": _answer(report),

@@ -1,5 +1,7 @@
 """A scan on cubes for looking, small enough for a page."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
@@ -43,9 +45,12 @@ def cubes(volume: Volume, longest: int) -> tuple[float, tuple[int, int, int]]:
 
 def grey_cubes(volume: Volume, size: tuple[int, int, int], window: Window | None = None) -> Float[np.ndarray, "d h w"]:
     """Return the scan on cubes as it is shown in a window, from 0 to 1."""
-    values = _on(volume.values, size)
-    seen = (window or volume.shown).shown(values)
-    return 1 - seen if volume.inverted else seen
+    return replace(volume, values=value_cubes(volume, size), affine=np.eye(4), window=volume.shown).grey(window)
+
+
+def value_cubes(volume: Volume, size: tuple[int, int, int]) -> Float[np.ndarray, "d h w"]:
+    """Return the scan's values on cubes."""
+    return _on(volume.values, size)
 
 
 def _on(values: np.ndarray, size: tuple[int, int, int]) -> Float[np.ndarray, "d h w"]:
