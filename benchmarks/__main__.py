@@ -10,9 +10,20 @@ from pathlib import Path
 import torch
 
 import seewhy
-from benchmarks import channels, climbing, clips, distilling, memory, natural, rows, starts, table, windows
+from benchmarks import channels, climbing, clips, distilling, memory, natural, recurrent, rows, starts, table, windows
 
-EXTRA = ("windows", "ascent", "pictures", "examples", "channels", "distilling", "clips", "memory", "starts")
+EXTRA = (
+    "windows",
+    "ascent",
+    "pictures",
+    "examples",
+    "channels",
+    "distilling",
+    "clips",
+    "recurrent",
+    "memory",
+    "starts",
+)
 
 
 def options() -> argparse.Namespace:
@@ -43,6 +54,11 @@ def main() -> None:
     silenced = [channels.measured(name) for name in channels.LAYERS] if _includes(asked.rows, "channels") else []
     taught = [distilling.measured(kind) for kind in distilling.kinds()] if _includes(asked.rows, "distilling") else []
     moved = clips.measured() if _includes(asked.rows, "clips") else []
+    looped = (
+        [recurrent.measured(name, asked.seconds) for name in recurrent.NETWORKS]
+        if _includes(asked.rows, "recurrent")
+        else []
+    )
     grown = memory.measured() if _includes(asked.rows, "memory") else {}
     begun = starts.measured(asked.starts) if _includes(asked.rows, "starts") else []
     tables = [
@@ -54,6 +70,7 @@ def main() -> None:
         natural.table(searched) if searched else "",
         channels.table(silenced) if silenced else "",
         distilling.table(taught) if taught else "",
+        recurrent.table(looped) if looped else "",
         clips.table(moved) if moved else "",
         table.memory_table(grown, memory.COUNTS) if grown else "",
         table.starts_table(begun) if begun else "",
@@ -69,6 +86,7 @@ def main() -> None:
             "channels": [asdict(one) for one in silenced],
             "distilling": [asdict(one) for one in taught],
             "clips": [asdict(one) for one in moved],
+            "recurrent": [asdict(one) for one in looped],
             "memory": grown,
             "starts": [asdict(s) for s in begun],
         }
