@@ -290,3 +290,65 @@ def test_frames_that_are_rows_have_the_maps_of_pictures(method):
         assert torch.equal(found.flatten(0, 1) > 0, alone > 0)
         return
     torch.testing.assert_close(found.flatten(0, 1), alone / 5, rtol=1e-5, atol=1e-9)
+
+
+class Windows(nn.Module):
+    """Attention within windows of 2 x 2 x 3 places, shifted along all axes in the second block, as in a Swin for clips."""
+
+    window, shift = (2, 2, 3), (1, 1, 2)
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.cut = nn.Conv3d(3, 6, (2, 8, 8), stride=(2, 8, 8))
+        self.blocks = nn.ModuleList([WindowBlock(self.window, shift) for shift in ((0, 0, 0), self.shift)])
+        self.norm, self.head = nn.LayerNorm(6), nn.Linear(6, 3)
+
+    def forward(self, given):
+        tokens = self.cut(given).movedim(1, -1)
+        for block in self.blocks:
+            tokens = block(tokens)
+        return self.head(self.norm(tokens).mean(dim=(1, 2, 3)))
+
+
+class WindowBlock(nn.Module):
+    def __init__(self, window, shift):
+        super().__init__()
+        self.norm, self.attend, self.shift, self.window = nn.LayerNorm(6), Looking(), shift, window
+
+    def forward(self, tokens):
+        b, *size, c = tokens.shape
+        (t, h, w), cells = self.window, [many // one for many, one in zip(size, self.window, strict=True)]
+        moved = self.norm(tokens).roll([-one for one in self.shift], dims=(1, 2, 3))
+        cut = moved.view(b, cells[0], t, cells[1], h, cells[2], w, c).permute(0, 1, 3, 5, 2, 4, 6, 7)
+        mixed = self.attend(cut.reshape(-1, t * h * w, c)).view(b, *cells, t, h, w, c)
+        back = mixed.permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(b, *size, c)
+        return tokens + back.roll(self.shift, dims=(1, 2, 3))
+
+
+class Looking(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.query, self.key, self.value = (nn.Linear(6, 6) for _ in range(3))
+
+    def forward(self, tokens):
+        weights = (self.query(tokens) @ self.key(tokens).transpose(1, 2)).softmax(dim=-1)
+        return (weights.unsqueeze(1) @ self.value(tokens).unsqueeze(1)).squeeze(1)
+
+
+def test_windows_over_time_and_place_by_brute_force():
+    """Which tokens look at each other: those whose shifted places lie in one window."""
+    network, given = Windows().double().eval(), clips(2, frames=8, dtype=torch.float64)[..., :24]
+    traces = traced(seewhy.Model(network, frames=8, layout="bcthw"), given)
+    size = (4, 4, 3)
+    places = torch.cartesian_prod(*(torch.arange(cells) for cells in size))
+    tokens = network.cut(given).movedim(1, -1)
+    for trace, block in zip(traces, network.blocks, strict=True):
+        shifted = (places - torch.tensor(block.shift)) % torch.tensor(size) // torch.tensor(Windows.window)
+        together = (shifted[:, None] == shifted[None]).all(dim=-1)
+        normed = block.norm(tokens).flatten(1, 3)
+        logits = block.attend.query(normed) @ block.attend.key(normed).transpose(1, 2)
+        expected = logits.masked_fill(~together, -torch.inf).softmax(dim=-1)
+        assert trace.grid == size
+        torch.testing.assert_close(trace.spread(trace.weights.mean(dim=1)), expected.detach())
+        tokens = block(tokens)
