@@ -98,7 +98,7 @@ def _content(report: VolumeReport, detail: _Detail) -> dict[str, Any]:
             (at, window.name, f"{measured(window.center)} / {measured(window.width)}")
             for at, window in enumerate(shown)
         ],
-        "mosaics": [_mosaic(grey_cubes(report.volume, _size(stack), window) * 255, detail.quality) for window in shown],
+        "mosaics": [_mosaic(scan.grey(window) * 255, detail.quality) for window in shown],
         **_overlays(report, stack, detail),
         "gradient": gradient(signed=report.signed, limit=report.limit),
         "test": hide_rows(report.hide_test, DETAILS[0]) if report.hide_test else None,
