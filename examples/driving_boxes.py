@@ -9,12 +9,13 @@ Without folders, drawn streets take the place of photos.
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter
+from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 import seewhy
@@ -25,7 +26,9 @@ from seewhy.core.trace import Reading
 from seewhy.data.picture import sample
 from seewhy.data.truth import Truth
 from seewhy.data.yolo import read_yolo
-from seewhy.ops.boxes import covered, grown
+from seewhy.ops.boxes import covered
+from seewhy.render.boxes import Marked, with_boxes
+from seewhy.report.examine import viewed
 from seewhy.report.objects import ObjectFinding, ObjectsReport
 from seewhy.targets import Box, MissedObject
 
@@ -124,7 +127,7 @@ def drawn_streets(count: int) -> list[Street]:
         if number % 2:
             x = int(draws.integers(20, 300))
             pen.rectangle((x, 0, x + 18, 240), fill=(70, 60, 55))
-        made.append(Street(f"street {number}", photo, tuple(truths)))
+        made.append(Street(f"street-{number}", photo, tuple(truths)))
     return made
 
 
@@ -167,6 +170,22 @@ def views(street: Street, model: seewhy.Model, *, more: bool) -> list[tuple[Tens
         flipped[:, 0], flipped[:, 2] = SIDE - boxes[:, 2], SIDE - boxes[:, 0]
         made.append((seen.inputs.flip(2), flipped, kinds))
     return made
+
+
+def detector() -> seewhy.Model:
+    """Return the detector as `seewhy objects PHOTO --model examples/driving_boxes.py:detector --checkpoint OUT/detector.safetensors` uses it."""
+    backbone = seewhy.load_model("efficientnet-lite0")
+    rows = NamedRows(unit="pixel", score="sigmoid", least=0.3, overlap=0.5)
+    return seewhy.Model(
+        Detector(backbone.module).eval(),
+        size=SIDE,
+        mean=backbone.mean,
+        std=backbone.std,
+        fit="pad",
+        labels=KINDS,
+        output=rows,
+        name="street detector",
+    )
 
 
 def within(truths: tuple[Truth, ...], part: tuple[int, int, int, int], geometry: Geometry) -> tuple[Tensor, list[int]]:
@@ -238,7 +257,8 @@ class Trial:
         asked: "found" or "missed".
         before, after: affinity to the object as the photo is, and with the part blurred that the map blames (missed) or credits (found).
         elsewhere: the same with other parts of this size and shape blurred, of which none touches the object.
-        now_found: whether it then is found, or found no more.
+        was_there, is_there: whether a row of the answer is sure of it (and overlaps it by half), before and after.
+        tried: the input with the part blurred.
     """
 
     photo: str
@@ -247,21 +267,22 @@ class Trial:
     before: float
     after: float
     elsewhere: tuple[float, ...]
-    now_found: bool
+    was_there: bool
+    is_there: bool
+    tried: Tensor
 
     @property
     def worked(self) -> bool:
         """Whether the part that the map names did more, in the direction that the map says, than each of the others."""
-        if self.asked == "missed":
-            return self.after > max(self.before, *self.elsewhere)
-        return self.after < min(self.before, *self.elsewhere)
+        others = [self.before, *self.elsewhere]
+        return self.after > max(others) if self.asked == "missed" else self.after < min(others)
 
 
 def tried(session: seewhy.Session, report: ObjectsReport, street: Street, one: ObjectFinding, number: int) -> Trial:
     """Blur what the map of one object names, and parts like it elsewhere, and ask the network again."""
     thing = one.thing
     seen = sample(street.photo, session.model)
-    own = covered(grown(to_input(torch.tensor(thing.box), seen.geometry), 0.0), (SIDE, SIDE)) >= 0.5
+    own = covered(to_input(torch.tensor(thing.box), seen.geometry), (SIDE, SIDE)) >= 0.5
     missed = thing.status == "missed"
     values = report.maps.heatmap[number].double() * (-1 if missed else 1)
     values = values.masked_fill(own, -torch.inf) if missed else values  # what hides it is not the object itself
@@ -278,10 +299,9 @@ def tried(session: seewhy.Session, report: ObjectsReport, street: Street, one: O
         frozen = bound.bind(Reading(answers[:1]), KINDS)
         readings = [Reading(answers[at : at + 1]) for at in range(len(answers))]
         scores = [float(frozen(reading)) for reading in readings]
-        gone = bool(frozen.gone(readings[1])) if frozen.gone else False
-    return Trial(
-        street.name, one.title, "missed" if missed else "found", scores[0], scores[1], tuple(scores[2:]), not gone
-    )
+        there = [frozen.gone is not None and not bool(frozen.gone(reading)) for reading in readings[:2]]
+    asked = "missed" if missed else "found"
+    return Trial(street.name, one.title, asked, scores[0], scores[1], tuple(scores[2:]), *there, variants[1])
 
 
 def blur(pixels: Tensor) -> Tensor:
@@ -316,39 +336,62 @@ def recall(session: seewhy.Session, shown: list[Street]) -> tuple[int, int, int]
 
 
 def told(trials: list[Trial]) -> None:
-    """Print what became of the objects."""
+    """Print what became of the objects, and how often the part that the map names did more than all others of its size and shape."""
     for one in trials:
-        rest = f"{np.mean(one.elsewhere):.2f}" if one.elsewhere else "-"
-        verb = "is" if one.now_found else "is not"
+        rest = f"{np.mean(one.elsewhere):.2f}" if one.elsewhere else "no room for any"
+        there = ["found" if state else "not found" for state in (one.was_there, one.is_there)]
         print(
-            f"{one.photo:>18}  {one.asked:6} {one.title:22} {one.before:.2f} -> {one.after:.2f}, other parts {rest}; it {verb} found then"
+            f"{one.photo:>18}  {one.asked:6} {one.title:22} {one.before:.2f} -> {one.after:.2f} (other parts {rest}); {there[0]} -> {there[1]}"
         )
     for asked, what in (("found", "falls"), ("missed", "rises")):
-        own = [one for one in trials if one.asked == asked]
+        own = [one for one in trials if one.asked == asked and one.elsewhere]
         if own:
+            turned = sum(one.was_there != one.is_there for one in own)
             print(
-                f"{asked}: the score {what} more than for every other part in {sum(one.worked for one in own)} of {len(own)}"
+                f"{asked}: the score {what} more than for every other part in {sum(one.worked for one in own)} of {len(own)}; "
+                f"{turned} are {'lost' if asked == 'found' else 'found'} then"
             )
+
+
+def pictured(trial: Trial, model: seewhy.Model, shown: list[Street], path: Path) -> None:
+    """Draw what the network finds in a photo as it is, and with the part blurred that the map blames."""
+    street = next(one for one in shown if one.name == trial.photo)
+    seen = sample(street.photo, model)
+    left, top, right, bottom = (
+        round(float(value)) for value in to_input(torch.tensor([0.0, 0.0, *street.photo.size]), seen.geometry)
+    )
+    parts = []
+    for pixels in (seen.inputs, trial.tried):
+        view = viewed(pixels, model).crop((left, top, right, bottom))
+        with torch.no_grad():
+            found = model.output.found(model.pick(model.module(pixels[None])))
+        marks = [
+            Marked(
+                tuple(2 * (value - offset) for value, offset in zip(one.box, (left, top) * 2, strict=True)),
+                f"{KINDS[one.kind]} {one.score:.2f}",
+            )
+            for one in found
+        ]
+        parts.append(with_boxes(view.resize((2 * view.width, 2 * view.height), Image.Resampling.LANCZOS), marks))
+    whole = Image.new("RGB", (sum(part.width for part in parts) + 12, parts[0].height), "white")
+    whole.paste(parts[0], (0, 0))
+    whole.paste(parts[1], (parts[0].width + 12, 0))
+    whole.save(path)
 
 
 def main(shown: list[Street], out: Path, steps: int, masks: int, most: int) -> None:
     """Train, count, explain what is found and missed in photos that were held out, and try whether the maps are right."""
     torch.manual_seed(0)
     held, learned = shown[::5], [street for at, street in enumerate(shown) if at % 5]
-    backbone = seewhy.load_model("efficientnet-lite0")
-    rows = NamedRows(unit="pixel", score="sigmoid", least=0.3, overlap=0.5)
-    model = seewhy.Model(
-        Detector(backbone.module).eval(),
-        size=SIDE,
-        mean=backbone.mean,
-        std=backbone.std,
-        fit="pad",
-        labels=KINDS,
-        output=rows,
-        name="street detector",
-    )
-    trained(learned, model, steps, more=steps > 300)
-    out.mkdir(parents=True, exist_ok=True)
+    model = detector()
+    weights = out / "detector.safetensors"
+    if weights.exists():
+        print(f"the detector is the one in {weights}")
+        load_model(model.module, weights)
+    else:
+        trained(learned, model, steps, more=steps > 300)
+        out.mkdir(parents=True, exist_ok=True)
+        save_model(model.module, weights)
     trials: list[Trial] = []
     with seewhy.Session(model, seed=0) as session:
         for name, some in (("learned", learned), ("held out", held)):
@@ -358,7 +401,8 @@ def main(shown: list[Street], out: Path, steps: int, masks: int, most: int) -> N
         for street in sorted(held, key=lambda one: -sum(truth.name != "person" for truth in one.truths))[:most]:
             truths = tuple(truth for truth in street.truths if asked(truth, street, session.model))
             try:
-                report = seewhy.objects(sample(street.photo, model), session, truths, method=method, most=4)
+                seen = replace(sample(street.photo, model), name=street.name)
+                report = seewhy.objects(seen, session, truths, method=method, most=4)
             except seewhy.TargetError as error:
                 print(f"{street.name}: {error}")
                 continue
@@ -368,6 +412,11 @@ def main(shown: list[Street], out: Path, steps: int, masks: int, most: int) -> N
                 if one.thing.status in ("right", "missed"):
                     trials.append(tried(session, report, street, one, number))
     told(trials)
+    turned = [one for one in trials if one.asked == "missed" and one.is_there and not one.was_there]
+    for one in turned:
+        pictured(
+            one, model, shown, out / f"{Path(one.photo).stem}.{one.title.partition(':')[0].replace(' ', '-')}.tried.png"
+        )
     print(f"wrote {out}")
 
 
@@ -381,8 +430,6 @@ if __name__ == "__main__":
     given = sys.argv[1:] if len(sys.argv) > 3 and Path(sys.argv[1]).is_dir() else []
     if given:
         numbers = [int(number) for number in given[3:5]]
-        main(
-            streets(Path(given[0]), Path(given[1])), Path(given[2]), *(numbers + [600, 300][len(numbers) :]), most=10
-        )
+        main(streets(Path(given[0]), Path(given[1])), Path(given[2]), *(numbers + [600, 300][len(numbers) :]), most=10)
     else:
         main(drawn_streets(20), Path(os.environ.get("OUT", "driving")), steps=120, masks=120, most=2)

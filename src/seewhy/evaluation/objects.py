@@ -76,9 +76,9 @@ def matched(boxes: Sequence[Four], names: Sequence[str], truths: Sequence[Truth]
     pairs: list[tuple[int, float] | None] = []
     ignored = set()
     for number, (box, name) in enumerate(zip(boxes, names, strict=True)):
-        own = torch.tensor(box)
+        own = _tensor(box)
         near = {
-            at: float(overlaps(own, torch.tensor(one.box)))
+            at: float(overlaps(own, _tensor(one.box)))
             for at, one in enumerate(truths)
             if _same(one.name, name) and not one.crowd and at not in taken
         }
@@ -94,13 +94,17 @@ def matched(boxes: Sequence[Four], names: Sequence[str], truths: Sequence[Truth]
     return Matched(tuple(pairs), missed, frozenset(ignored))
 
 
+def _tensor(box: Four) -> Tensor:
+    return torch.tensor(box, dtype=torch.float32)
+
+
 def _same(first: str, second: str) -> bool:
     return first.strip().lower() == second.strip().lower()
 
 
 def _held(box: Tensor, crowd: Truth) -> bool:
     """Say whether at least half of a box lies in the box of a crowd."""
-    other = torch.tensor(crowd.box)
+    other = _tensor(crowd.box)
     low, high = torch.maximum(box[:2], other[:2]), torch.minimum(box[2:], other[2:])
     return bool((high - low).clamp_min(0).prod() >= 0.5 * areas(box))
 
@@ -137,8 +141,8 @@ def things(
     alarms = len(found) - right - len(beside.ignored)
     notes.insert(
         0,
-        f"of {sum(not one.crowd for one in known)} marked objects {right} were found and {len(beside.missed)} missed; "
-        f"{alarms} of {len(found)} detections are false alarms (same class, overlap of at least {MATCH:g})",
+        f"marked objects: {right} of {sum(not one.crowd for one in known)} found, {len(beside.missed)} missed; "
+        f"false alarms: {alarms} of {len(found)} detections (same class, overlap of at least {MATCH:g})",
     )
     return _some(listed, notes, len(found), most, rows)
 
@@ -167,12 +171,12 @@ def _missed(
     seen = [one for one in missed if _visible(one.box, geometry)]
     if len(seen) < len(missed):
         notes.append(f"{len(missed) - len(seen)} missed objects lie where the network does not look")
-    order = sorted(seen, key=lambda one: -float(areas(torch.tensor(one.box))))
+    order = sorted(seen, key=lambda one: -float(areas(_tensor(one.box))))
     if len(order) > most:
         notes.append(f"{len(order)} objects were missed; the largest {most} are explained")
     listed = []
     for number, one in enumerate(order[:most]):
-        nearest = max((float(overlaps(torch.tensor(one.box), torch.tensor(box))) for box in boxes), default=0.0)
+        nearest = max((float(overlaps(_tensor(one.box), _tensor(box))) for box in boxes), default=0.0)
         listed.append(
             Thing(f"missed {number}", "missed", one.name, 0.0, one.box, one, nearest, MissedObject(one.box, one.name))
         )
@@ -195,7 +199,7 @@ def _known(truths: Sequence[Truth], labels: Sequence[str] | None) -> tuple[list[
 def _visible(box: Four, geometry: Geometry | None) -> bool:
     if geometry is None:
         return True
-    return bool(areas(within(to_input(torch.tensor(box), geometry), geometry.size)) > 0)
+    return bool(areas(within(to_input(_tensor(box), geometry), geometry.size)) > 0)
 
 
 def _source(one: Detection, geometry: Geometry | None) -> Four:

@@ -62,8 +62,8 @@ def _second(pair: tuple[str, float]) -> float:
 
 def made(report: ObjectsReport) -> str:
     """Say with what the maps were made, and what they cost."""
-    count = len(report.objects)
-    return f"{report.model} · {report.method.title} · {report.cost} for {'all ' + str(count) + ' maps' if count > 1 else 'the map'} together"
+    shared = f" for {len(report.objects)} maps together" if len(report.objects) > 1 else ""
+    return f"{report.model} · {report.method.title} · {report.cost}{shared}"
 
 
 def hidden_by(evidence: Evidence) -> str:
