@@ -6,10 +6,11 @@ import pytest
 import torch
 
 import seewhy
+from clips import FRAMES, Planted3D, planted_clip
 from networks import SmallCNN, SmallViT, seeded
 from seewhy.core.sample import Sample
 from seewhy.report.compare import compare
-from seewhy.targets import top
+from seewhy.targets import ClassScore, top
 
 SMALL = {"samples": 4, "steps": 6, "window": 4, "stride": 2, "count": 4}
 FOR_TRANSFORMERS = {
@@ -65,3 +66,15 @@ def test_agreement_is_a_correlation(convolutional):
     torch.testing.assert_close(found, found.T, equal_nan=True)
     keys = [row[0].method.key for row in convolutional.rows]
     assert found[keys.index("integrated-gradients"), keys.index("integrated-gradients")] == pytest.approx(1)
+
+
+def test_a_clip_is_compared_on_its_strongest_frame():
+    session = seewhy.Session(seewhy.Model(Planted3D().eval(), frames=FRAMES, layout="bcthw"))
+    [sample] = session.samples(planted_clip())
+    found = compare(
+        session, sample, [ClassScore(0)], [seewhy.method("grad-cam", layer="relu"), seewhy.method("saliency")]
+    )
+    assert found.frame in {5, 6, 7}
+    assert found.numbers()["frame"] == found.frame
+    assert found.agreement[0, 1] > 0.3  # over all frames
+    assert found.picture().width > 300

@@ -14,7 +14,7 @@ from seewhy.cli.explaining import check_layer, chosen_fit
 from seewhy.cli.outputs import prepare, refuse_existing
 from seewhy.cli.progress import watched
 from seewhy.core.method import Method
-from seewhy.data.picture import sample
+from seewhy.data.source import sample
 from seewhy.engine.model import Model
 from seewhy.report.compare import Comparison, compare
 from seewhy.targets import top

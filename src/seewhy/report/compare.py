@@ -46,28 +46,57 @@ class Comparison:
         """How far the methods agree on where the evidence for the first target lies; see `seewhy.evaluation.agreement`."""
         return agreement([row[0] for row in self.rows]).numpy()
 
+    @property
+    def frame(self) -> int | None:
+        """Of a clip, the frame that is drawn: where the first method's map for the first target is strongest; None of a picture."""
+        return self.rows[0][0].strongest_frame()
+
     def picture(self) -> Image.Image:
-        """Draw the grid, each row on one scale over its classes, and below it how far the methods agree."""
-        photo = shrunk(self.rows[0][0].picture(), 320)
+        """Draw the grid, each row on one scale over its classes, and below it how far the methods agree.
+
+        Of a clip one frame is drawn; the agreement is that of the maps over all of its frames.
+
+        Raises:
+            ShapeError: it compares maps of a volume.
+        """
+        if self.sample.placement is not None:
+            raise ShapeError(
+                f"{self.sample.name}: maps of a volume are not drawn in a grid; explain it with one method after the other"
+            )
+        photo, frame = shrunk(self.sample.view(self.frame or 0), 320), self.frame
         size = (photo.height, photo.width)
-        rows = [(row[0].method.title, [made.in_source(0, size).float().numpy() for made in row]) for row in self.rows]
+        rows = [(row[0].method.title, [_drawn(made, size, frame) for made in row]) for row in self.rows]
         columns = [made.targets[0] for made in self.rows[0]]
         signed = [row[0].method.signed for row in self.rows]
-        drawn = render.grid(photo, rows, columns, signed=signed, title=self.sample.name)
+        drawn = render.grid(photo, rows, columns, signed=signed, title=self._title)
         return drawn if len(rows) < 2 else render.stacked([drawn, self._matrix()], 24)
+
+    @property
+    def _title(self) -> str:
+        if self.frame is None:
+            return self.sample.name
+        clip = self.sample.clip
+        when = (
+            f"frame {self.frame}"
+            if clip is None
+            else f"frame {clip.numbers[self.frame]}, {clip.seconds[self.frame]:.2f} s"
+        )
+        return f"{self.sample.name}: {when}"
 
     def _matrix(self) -> Image.Image:
         return render.matrix(
             [row[0].method.title for row in self.rows],
             self.agreement,
             title=f"Agreement on {self.rows[0][0].targets[0]}",
-            note="rank correlation of the evidence on 14 x 14 cells: 1 the same order, 0 unrelated",
+            note=f"rank correlation of the evidence on 14 x 14 cells{'' if self.frame is None else ' of up to 14 steps of time'}: "
+            "1 the same order, 0 unrelated",
         )
 
     def numbers(self) -> dict[str, Any]:
         """Return scores, shares and costs as plain values."""
         return {
             "name": self.sample.name,
+            "frame": self.frame,
             "targets": [made.targets[0] for made in self.rows[0]] if self.rows else [],
             "methods": [
                 {
@@ -84,6 +113,11 @@ class Comparison:
             "agreement": [[_number(float(value)) for value in row] for row in self.agreement],
             "refused": self.refused,
         }
+
+
+def _drawn(made: Explanation, size: tuple[int, int], frame: int | None) -> Float[np.ndarray, "h w"]:
+    drawn = made.in_source(0, size).float().numpy()
+    return drawn if frame is None else drawn[frame]
 
 
 def _number(value: float) -> float | None:
