@@ -19,7 +19,7 @@ from seewhy.report.volume_examine import examine_volume
 from seewhy.report.volume_numbers import volume_numbers
 from seewhy.report.volume_page import LARGEST, presets, volume_page
 from seewhy.report.volume_picture import volume_picture
-from seewhy.report.volume_stack import cubes, stack_of
+from seewhy.report.volume_stack import cubes
 from seewhy.targets import ClassScore
 
 
@@ -73,11 +73,11 @@ def test_cubes_have_equal_sides_and_keep_the_scans_proportions():
 def test_the_pages_mosaics_hold_scan_map_and_regions(report):
     page = volume_page(report)
     said = about(page)
-    stack = stack_of(report.volume, report.heatmap, report.area, max(said["size"]))
+    stack = report.cubes.at_most(max(said["size"])).stack
     assert tuple(said["size"]) == stack.grey.shape
     shown = unpacked(picture_in(page, "scan-0"), said["size"])
     assert np.abs(shown - 255 * stack.grey).mean() < 6
-    coarse = stack_of(report.volume, report.heatmap, report.area, max(said["heat"]))
+    coarse = report.cubes.at_most(max(said["heat"])).stack
     heat = unpacked(picture_in(page, "heat-mosaic"), said["heat"])
     assert heat == pytest.approx(np.rint(255 * np.clip(coarse.heat / report.limit, 0, 1)), abs=1)
     area = unpacked(picture_in(page, "area-mosaic"), said["size"]) > 127

@@ -131,13 +131,13 @@ def nifti_bytes(
         words: a line of at most 80 characters that says what the values are.
     """
     nibabel = optional("nibabel", "medical")
-    image = nibabel.Nifti1Image(np.asarray(values, dtype=np.float32), affine)
+    image = nibabel.Nifti1Image(np.asfortranarray(values, dtype=np.float32), affine)
     image.header.set_xyzt_units("mm")
     code = 1 if oriented else 0
     image.set_sform(affine, code)
     image.set_qform(affine, code)
     image.header["descrip"] = words.encode("ascii", "replace")[:79]
-    return gzip.compress(image.to_bytes(), 6, mtime=0)
+    return gzip.compress(image.to_bytes(), 4, mtime=0)
 
 
 def _first_line(error: BaseException) -> str:

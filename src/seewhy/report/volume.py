@@ -1,6 +1,7 @@
 """Everything that is said about one scan, as plain values: the page, the picture, the JSON and the terminal show the same."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,10 @@ from seewhy.core.volume import Volume
 from seewhy.evaluation.scan_regions import Regions
 from seewhy.report.clip import TopClass
 from seewhy.report.photo import HideTest
+from seewhy.report.volume_stack import Cubes, cubes_of
+
+FINEST = 256
+"""Cubes along the longest side of what is drawn, at most."""
 
 CREED = "A heatmap shows where the network looked. It is no segmentation and no measurement of what is there, and no basis for a diagnosis."
 
@@ -65,3 +70,8 @@ class VolumeReport:
     cautions: tuple[str, ...] = ()
     command: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def cubes(self) -> Cubes:
+        """Scan, map and regions on cubes for looking, at most `FINEST` along the longest side; made once for picture and page."""
+        return cubes_of(self.volume, self.heatmap, self.area, FINEST)

@@ -1,6 +1,6 @@
 """One scan, explained, as one HTML file: three planes to scroll through, window presets, the table of regions."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil, sqrt
 from typing import Any
 
@@ -20,7 +20,7 @@ from seewhy.report.page import hide_rows
 from seewhy.report.sheet import embedded, kept, sheet
 from seewhy.report.volume import CREED, VolumeReport
 from seewhy.report.volume_numbers import volume_numbers
-from seewhy.report.volume_stack import stack_of, value_cubes
+from seewhy.report.volume_stack import Cubes
 from seewhy.report.words import probability
 
 LARGEST = 3_000_000
@@ -87,9 +87,8 @@ def _rendered(report: VolumeReport, detail: _Detail) -> str:
 
 
 def _content(report: VolumeReport, detail: _Detail) -> dict[str, Any]:
-    stack = stack_of(report.volume, report.heatmap, report.area, detail.scan)
-    shown = presets(report.volume)
-    scan = replace(report.volume, values=value_cubes(report.volume, _size(stack)))
+    cubes = report.cubes.at_most(detail.scan)
+    stack, shown = cubes.stack, presets(report.volume)
     return {
         "report": report,
         "value": _answer(report),
@@ -98,8 +97,8 @@ def _content(report: VolumeReport, detail: _Detail) -> dict[str, Any]:
             (at, window.name, f"{measured(window.center)} / {measured(window.width)}")
             for at, window in enumerate(shown)
         ],
-        "mosaics": [_mosaic(scan.grey(window) * 255, detail.quality) for window in shown],
-        **_overlays(report, stack, detail),
+        "mosaics": [_mosaic(cubes.volume.grey(window) * 255, detail.quality) for window in shown],
+        **_overlays(report, cubes, detail),
         "gradient": gradient(signed=report.signed, limit=report.limit),
         "test": hide_rows(report.hide_test, DETAILS[0]) if report.hide_test else None,
         "rows": [_row(report, stack, region, at) for at, region in enumerate(report.regions.rows)],
@@ -141,13 +140,13 @@ def _plane(report: VolumeReport, stack: Stack, name: str) -> dict[str, Any]:
     }
 
 
-def _overlays(report: VolumeReport, stack: Stack, detail: _Detail) -> dict[str, Any]:
+def _overlays(report: VolumeReport, cubes: Cubes, detail: _Detail) -> dict[str, Any]:
     """Return the map and the regions as mosaics, and what the script needs to draw them."""
-    coarse = stack_of(report.volume, report.heatmap, report.area, detail.heat)
+    stack, coarse = cubes.stack, report.cubes.at_most(detail.heat).stack
     heat = np.nan_to_num(coarse.heat)
     end = report.limit or 1.0
     codes = 128 + 127 * np.clip(heat / end, -1, 1) if report.signed else 255 * np.clip(heat / end, 0, 1)
-    area = gaussian_filter(stack_of(report.volume, report.area.astype(np.float32), report.area, detail.scan).heat, 0.9)
+    area = gaussian_filter(cubes.area, 0.9)
     about = {
         "size": _size(stack),
         "heat": _size(coarse),

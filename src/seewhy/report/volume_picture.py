@@ -5,7 +5,6 @@ from PIL import Image
 from seewhy.render.bar import percent
 from seewhy.render.planes import three_planes
 from seewhy.report.volume import CREED, VolumeReport
-from seewhy.report.volume_stack import stack_of
 from seewhy.report.words import hide_line
 
 
@@ -13,7 +12,7 @@ def volume_picture(report: VolumeReport) -> Image.Image:
     """Draw the three planes through the map's peak, without and with the map."""
     tested = hide_line(report.hide_test) if report.hide_test else "hide test: not run"
     return three_planes(
-        stack_of(report.volume, report.heatmap, report.area, 256),
+        report.cubes.stack,
         signed=report.signed,
         limit=report.limit,
         title=f"why {report.answer}?   {report.name}",
