@@ -127,8 +127,10 @@ class Timeline:
         found = self.agreement
         lines = [
             f"{self.name or 'clip'}: {self.target}, {self.score:.3g} {self.unit}, {self.frames} frames",
-            f"most missed: {self.when(self.strongest)} ({float(self.deletion.max()):+.3g} by deletion, {self.importance.hiding})",
         ]
+        if is_missed(self.importance):
+            worth = f"{float(self.deletion.max()):+.3g} by deletion, {self.importance.hiding}"
+            lines.append(f"most missed: {self.when(self.strongest)} ({worth})")
         if found.value is not None:
             lines.append(
                 f"gradient and deletion agree by {found.value:.2f} (rank correlation over {found.frames} frames)"
@@ -236,7 +238,7 @@ def agreement_of(importance: FrameImportance, seed: int = 0) -> Agreement:
     if importance.gradient is None:
         return Agreement(None, None, frames, "")
     missed = float(importance.deletion.abs().max())
-    if missed <= HARDLY * abs(importance.whole):
+    if not is_missed(importance):
         return Agreement(
             None,
             None,
@@ -253,6 +255,11 @@ def agreement_of(importance: FrameImportance, seed: int = 0) -> Agreement:
     value = float(rank_correlation(rows)[0, 1])
     chance = _chance(rows, value, seed)
     return Agreement(value, chance, frames, _warning(value, chance, frames))
+
+
+def is_missed(importance: FrameImportance) -> bool:
+    """Say whether any single frame is missed at all, beside what all frames add."""
+    return float(importance.deletion.abs().max()) > HARDLY * abs(importance.whole)
 
 
 def _chance(rows: Float[Tensor, "2 t"], value: float, seed: int) -> float:

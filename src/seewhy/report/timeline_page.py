@@ -6,7 +6,7 @@ from PIL import Image
 
 from seewhy.evaluation import time_tests as tests
 from seewhy.evaluation.time_tests import Figure, TimeTests
-from seewhy.evaluation.timeline import Timeline
+from seewhy.evaluation.timeline import Timeline, is_missed
 from seewhy.render.bar import figures
 from seewhy.render.encode import data_uri, webp_bytes
 from seewhy.report.axis import axis
@@ -47,7 +47,9 @@ def timeline_page(found: Timeline, numbers: dict[str, Any], *, command: str = ""
             "chart": frame_chart(found),
             "strip": [(found.when(frame), _uri(found.sample.view(frame), 160)) for frame in strip_frames(found)],
             "agreement": _agreement(found),
-            "best": (found.when(found.strongest), _uri(found.sample.view(found.strongest), 420)),
+            "best": (found.when(found.strongest), _uri(found.sample.view(found.strongest), 420))
+            if is_missed(found.importance)
+            else None,
             "unit": found.unit,
             "hiding": found.importance.hiding,
             "segments": _segments(found),
