@@ -24,7 +24,7 @@ from seewhy.report.clip_page import clip_page
 from seewhy.report.examine import Examination
 from seewhy.report.video import VideoReport
 from seewhy.report.video_examine import VideoQuestion, examine_video
-from seewhy.report.video_numbers import video_arrays, video_numbers
+from seewhy.report.video_numbers import video_numbers, write_arrays
 from seewhy.report.video_page import video_sheet, whole_video
 
 
@@ -47,7 +47,7 @@ def explain_video(job: Job, source: Path, paths: dict[str, Path]) -> dict[str, A
     order = job.order
     with all_or_none(paths.values()), NamedTemporaryFile(dir=job.folder, prefix=".seewhy-", suffix=".maps") as file:
         report = _examined(job, source, file)
-        render.write_bytes(paths["npz"], video_arrays(report), force=order.force)
+        write_arrays(report, paths["npz"], force=order.force)
         write_movie(paths["mp4"], _images(report), seconds=_shown_at(report), force=order.force)
         write_preview(paths["webp"], _images(report), seconds=_shown_at(report), longest=640, force=order.force)
         found = video_numbers(report)

@@ -4,16 +4,16 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
-from PIL import Image
 from torch import Tensor
 
 from seewhy.core.sample import Sample
 from seewhy.errors import ShapeError
 from seewhy.ops.filters import resize
 from seewhy.render.reel import Reel
+from seewhy.render.scene import drawing_size, resized
 
-DRAWN = 400
-"""Longer side, in pixels, at which frames are drawn."""
+DRAWN, SMALLEST = 400, 240
+"""Longer side, in pixels, at which frames are drawn: at most, and at least."""
 
 
 def frame_importance(heatmap: Float[Tensor, "t h w"], frames: int) -> Float[Tensor, " frames"]:
@@ -39,7 +39,7 @@ def reel(
     Args:
         sample: the clip.
         heatmap: its map, at any resolution.
-        longest: longer side of a frame as it is drawn, in pixels; smaller frames keep their size.
+        longest: longer side of a frame as it is drawn, in pixels; small frames are drawn with at least 240.
         area: places of the input (t, h, w) that get a line around them.
         scale: sign, limit, unit and words, as `seewhy.render.reel.Reel` takes them.
 
@@ -69,8 +69,6 @@ def drawn_area(sample: Sample, area: Bool[Tensor, "t h w"], size: tuple[int, int
 
 
 def _frames(sample: Sample, count: int, longest: int) -> np.ndarray:
-    """Return the source frames, none larger than wanted."""
-    pictures = [sample.view(frame) for frame in range(count)]
-    shrink = min(1.0, longest / max(pictures[0].size))
-    size = (max(1, round(pictures[0].width * shrink)), max(1, round(pictures[0].height * shrink)))
-    return np.stack([np.asarray(picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)) for picture in pictures])
+    """Return the source frames at the size at which they are drawn."""
+    size = drawing_size(sample.view(0).size, min(SMALLEST, longest), longest)
+    return np.stack([np.asarray(resized(sample.view(frame), size)) for frame in range(count)])

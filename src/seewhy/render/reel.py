@@ -184,7 +184,7 @@ class Reel:
         cells = [
             (
                 self.overlaid(frame),
-                (f"{name}: {self.stamp(frame)}", f"{figures(float(self.importance[frame]))} {self.unit}".strip()),
+                (f"{name}: {self.stamp(frame)}", figures(float(self.importance[frame]))),
             )
             for name, frames in groups
             for frame in frames
@@ -200,7 +200,7 @@ class Reel:
             cell=size,
             title=self.title,
             foot=scale,
-            notes=(f"number under a frame: {self.about}", *notes),
+            notes=(f"number under a frame: {self.about}{f' ({self.unit})' if self.unit else ''}", *notes),
         )
 
     def picked(self, strongest: int = 6, evenly: int = 6) -> list[tuple[str, list[int]]]:

@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import asdict
-from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from seewhy.render.encode import written_whole
 from seewhy.report.clip_numbers import clip_numbers
 from seewhy.report.numbers import plain
 from seewhy.report.video import VideoReport
@@ -41,18 +42,25 @@ def video_numbers(report: VideoReport) -> dict[str, Any]:
     return found
 
 
-def video_arrays(report: VideoReport) -> bytes:
-    """Return the bytes of an `.npz` file: `maps` (n, h, w) averaged over windows, with `frames`, `seconds`, `windows`, `importance` (n,) and `about`."""
-    fused, buffer = report.fused, BytesIO()
+def write_arrays(report: VideoReport, path: Path, *, force: bool = False) -> Path:
+    """Write an `.npz` file: `maps` (n, h, w) averaged over windows, with `frames`, `seconds`, `windows`, `importance` (n,) and `about`.
+
+    Maps go from file to file, without all of them in memory.
+
+    Raises:
+        DataError: the file exists, or cannot be written.
+    """
+    fused = report.fused
     about = {"format": FORMAT, "video": report.name, "answer": report.answer, "unit": report.best.reel.unit}
-    np.savez_compressed(
-        buffer,
-        allow_pickle=False,
-        about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
-        maps=fused.maps(),
-        frames=np.array(fused.numbers),
-        seconds=np.array(fused.seconds),
-        windows=np.array(fused.windows),
-        importance=fused.importance,
-    )
-    return buffer.getvalue()
+    with written_whole(path, force=force) as begun, begun.open("wb") as file:
+        np.savez_compressed(
+            file,
+            allow_pickle=False,
+            about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
+            maps=fused.maps(),
+            frames=np.array(fused.numbers),
+            seconds=np.array(fused.seconds),
+            windows=np.array(fused.windows),
+            importance=fused.importance,
+        )
+    return path
