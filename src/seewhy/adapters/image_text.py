@@ -62,21 +62,32 @@ class TextSide:
         return self._known[texts]
 
     def _tokens(self, texts: tuple[str, ...]) -> Mapping[str, Tensor]:
+        tokenizer = self._tokenizer()
+        tokens = dict(tokenizer(list(texts), padding=True, return_tensors="pt"))
+        longest, most = int(tokens["input_ids"].shape[1]), int(self._text.config.max_position_embeddings)
+        if longest > most:
+            raise ModelError(f"a prompt has {longest} tokens, and the network takes {most}; write a shorter one")
+        if len(tokens["input_ids"].unique(dim=0)) < len(texts):
+            raise ModelError(
+                f"the tokenizer of hf:{self._place} makes the same tokens of two prompts, so the network cannot tell them apart: {texts}"
+            )
+        return {name: tokens[name] for name in ("input_ids", "attention_mask") if name in tokens}
+
+    def _tokenizer(self) -> Any:
         transformers: Any = optional("transformers", "hub")
+        known = int(self._text.config.vocab_size)
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
                 self._place, local_files_only=True, trust_remote_code=False
             )
+            if 2 * len(tokenizer) < known:  # without its files transformers makes one that knows no word
+                raise ValueError(f"it knows {len(tokenizer)} tokens, and the network {known}")
         except Exception as error:  # OSError, ValueError, KeyError, TypeError, each with its own words
             raise ModelError(
                 f"hf:{self._place} holds no tokenizer that can be used ({type(error).__name__}: {' '.join(str(error).split())[:200]}), so prompts cannot be "
                 "read; add its files (tokenizer.json, or vocab.json with merges.txt), or give embeddings: seewhy.targets.Prompts(names, embeddings=...)"
             ) from error
-        tokens = dict(tokenizer(list(texts), padding=True, return_tensors="pt"))
-        longest, most = int(tokens["input_ids"].shape[1]), int(self._text.config.max_position_embeddings)
-        if longest > most:
-            raise ModelError(f"a prompt has {longest} tokens, and the network takes {most}; write a shorter one")
-        return {name: tokens[name] for name in ("input_ids", "attention_mask") if name in tokens}
+        return tokenizer
 
 
 def image_text_network(network: Any, place: str) -> tuple[nn.Module, Mapping[str, Any]]:
