@@ -29,7 +29,7 @@ from seewhy.data.yolo import read_yolo
 from seewhy.ops.boxes import covered
 from seewhy.render.boxes import Marked, with_boxes
 from seewhy.report.examine import viewed
-from seewhy.report.objects import ObjectFinding, ObjectsReport
+from seewhy.report.objects import FoundObjects, ObjectFinding
 from seewhy.targets import Box, MissedObject
 
 SIDE, STRIDE = 320, 8
@@ -278,7 +278,7 @@ class Trial:
         return self.after > max(others) if self.asked == "missed" else self.after < min(others)
 
 
-def tried(session: seewhy.Session, report: ObjectsReport, street: Street, one: ObjectFinding, number: int) -> Trial:
+def tried(session: seewhy.Session, report: FoundObjects, street: Street, one: ObjectFinding, number: int) -> Trial:
     """Blur what the map of one object names, and parts like it elsewhere, and ask the network again."""
     thing = one.thing
     seen = sample(street.photo, session.model)

@@ -211,7 +211,7 @@ def test_the_saliency_of_a_row_is_that_of_finite_differences():
         with seewhy.Session(model) as session:
             gradient = session.explain(inputs, target, methods="input-x-gradient").heatmap[0] / 1.0
         bound = target.suited("gradients", model.output)
-        from seewhy.core.trace import Reading  # noqa: PLC0415 (beside its only use)
+        from seewhy.core.trace import Reading
 
         with torch.no_grad():
             frozen = bound.bind(Reading(model.pick(network(inputs))), None)
@@ -228,7 +228,7 @@ def test_the_saliency_of_a_row_is_that_of_finite_differences():
 
 
 def test_a_model_without_rows_is_told_how_to_state_them():
-    from networks import SmallCNN, seeded  # noqa: PLC0415
+    from networks import SmallCNN, seeded
 
     with (
         seewhy.Session(seewhy.Model(seeded(SmallCNN()), size=8, mean=0, std=1)) as session,

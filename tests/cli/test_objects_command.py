@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
 from command import command
 from detectors import squares
-from PIL import Image
 
 FACTORY = """
 import sys

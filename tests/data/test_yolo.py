@@ -52,7 +52,7 @@ def test_an_empty_file_is_a_picture_without_objects(tmp_path):
     ],
 )
 def test_a_line_that_is_wrong_is_told_with_its_number(tmp_path, text, said):
-    with pytest.raises(DataError, match=f"line 2.*{said}"):
+    with pytest.raises(DataError, match=rf"line 2.*{said}"):
         read_yolo(written(tmp_path, f"0 0.5 0.5 0.1 0.1\n{text}"), NAMES, (40, 80))
 
 

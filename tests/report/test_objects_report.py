@@ -5,10 +5,10 @@ import re
 
 import numpy as np
 import pytest
-from detectors import KINDS, SquareDetector, squares
 from PIL import Image
 
 import seewhy
+from detectors import KINDS, SquareDetector, squares
 from seewhy.adapters.detections import NamedRows
 from seewhy.core.explanation import Explanation
 from seewhy.data.truth import Truth
@@ -62,7 +62,7 @@ def test_one_scale_for_all_maps_of_a_kind(report):
 
 
 def test_the_box_lies_where_it_is_drawn(report):
-    from seewhy.report.objects_picture import all_boxes  # noqa: PLC0415
+    from seewhy.report.objects_picture import all_boxes
 
     plain = np.asarray(report.photo.resize((760, 380), Image.Resampling.NEAREST), dtype=int)
     drawn = np.asarray(all_boxes(report, 900).resize((760, 380)), dtype=int)

@@ -19,7 +19,7 @@ from seewhy.engine import session as engine
 from seewhy.engine.black_box import is_black_box
 from seewhy.engine.model import Fit
 from seewhy.errors import DataError
-from seewhy.report.objects import MOST, ObjectsReport, objects_report
+from seewhy.report.objects_document import MOST, ObjectsReport, objects_report
 
 TruthLike = str | Path | list[Truth] | tuple[Truth, ...] | None
 

@@ -19,7 +19,7 @@ from seewhy.cli.progress import Watch
 from seewhy.core.detection import rows_of
 from seewhy.core.method import Method
 from seewhy.report import objects_words as words
-from seewhy.report.objects import ObjectsReport
+from seewhy.report.objects_document import ObjectsReport
 
 ENDINGS = ("npz", "html", "png", "json")
 

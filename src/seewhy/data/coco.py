@@ -34,7 +34,7 @@ def read_coco(path: str | Path, photo: str, size: tuple[int, int], *, masks: boo
         raise DataError(f"{path}: annotations of COCO hold lists of images, annotations and categories")
     image = _image(found["images"], photo, path)
     stated = (image.get("height"), image.get("width"))
-    if stated != (None, None) and stated != size:
+    if stated not in ((None, None), size):
         raise DataError(
             f"{path}: {photo} is {stated[1]} x {stated[0]} pixels there, and the picture has {size[1]} x {size[0]}; boxes would not lie right"
         )

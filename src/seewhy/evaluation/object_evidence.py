@@ -63,7 +63,7 @@ def measured(made: Explanation, thing: Thing) -> Evidence:
     size = tuple(made.samples[0].inputs.shape[1:])
     geometry = made.samples[0].geometry
     seen = _seen(made.samples[0])
-    box = within(to_input(torch.tensor(thing.box, dtype=torch.float64), geometry), size)
+    box = within(to_input(torch.tensor(thing.box, dtype=torch.float64), geometry), (size[0], size[1]))
     positive = evidence(made)[0].double() * seen
     zones = _zones(box, (size[0], size[1]), seen)
     against = evidence(replace(made, heatmap=-made.heatmap))[0].double() * seen if made.method.signed else None

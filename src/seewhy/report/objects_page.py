@@ -9,7 +9,7 @@ from seewhy.render.encode import data_uri, webp_bytes
 from seewhy.render.scene import drawing_size
 from seewhy.report import objects_words as words
 from seewhy.report.images import gradient
-from seewhy.report.objects import ObjectFinding, ObjectsReport
+from seewhy.report.objects import FoundObjects, ObjectFinding
 from seewhy.report.objects_picture import all_boxes, crop, object_scene
 from seewhy.report.sheet import kept, sheet
 
@@ -26,6 +26,10 @@ READING = (
         "share in the box",
         "of all evidence for the object, how much lies in its box; in brackets that of an even map, which is the box's share of the area. Where the method knows its standard errors, values within two of them of zero are left out.",
     ),
+    (
+        "affinity",
+        "how nearly the same object is in a changed image: overlap of the boxes times likeness of the classes times sureness, of the row that does best; 1 is the same object.",
+    ),
     ("ring", "the box grown by half its width and height, without the box itself."),
     (
         "not found",
@@ -38,7 +42,7 @@ READING = (
 )
 
 
-def objects_page(report: ObjectsReport) -> str:
+def objects_page(report: FoundObjects) -> str:
     """Return the page."""
     return sheet(
         "objects",
@@ -61,7 +65,7 @@ def objects_page(report: ObjectsReport) -> str:
     )
 
 
-def _some(report: ObjectsReport, *, missed: bool) -> list[ObjectFinding]:
+def _some(report: FoundObjects, *, missed: bool) -> list[ObjectFinding]:
     return [one for one in report.objects if (one.thing.status == "missed") is missed]
 
 
@@ -85,7 +89,7 @@ def _row(one: ObjectFinding) -> dict[str, Any]:
     }
 
 
-def _group(report: ObjectsReport, *, missed: bool) -> dict[str, Any]:
+def _group(report: FoundObjects, *, missed: bool) -> dict[str, Any]:
     group = _some(report, missed=missed)
     limit, signed = report.limit(group[0]), report.method.signed
     return {
@@ -103,7 +107,7 @@ def _group(report: ObjectsReport, *, missed: bool) -> dict[str, Any]:
     }
 
 
-def _card(report: ObjectsReport, one: ObjectFinding) -> dict[str, Any]:
+def _card(report: FoundObjects, one: ObjectFinding) -> dict[str, Any]:
     size = drawing_size(report.photo.size, 320, 560)
     facts = [words.sentence(one)]
     if one.lost is not None:
@@ -115,7 +119,7 @@ def _card(report: ObjectsReport, one: ObjectFinding) -> dict[str, Any]:
         facts.append(
             f"In the marked object: {words.beside_chance(one.evidence.in_truth, one.evidence.chance_in_truth or 0.0)}."
         )
-    facts += [f"{name}: {value:.2f}" for name, value in one.figures.items()]
+    facts += [words.figure(name, value) for name, value in one.figures.items()]
     return {
         "title": one.title,
         "status": words.STATUS[one.thing.status],

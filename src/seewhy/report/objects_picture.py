@@ -9,14 +9,14 @@ from seewhy.render.overlay import stacked
 from seewhy.render.scene import drawing_size, resized, scene
 from seewhy.render.text import INK, SOFT, panel
 from seewhy.report import objects_words as words
-from seewhy.report.objects import ObjectFinding, ObjectsReport
+from seewhy.report.objects import FoundObjects, ObjectFinding
 
 WIDTH = 1100
 CELL = 340
 GAP = 20
 
 
-def objects_picture(report: ObjectsReport) -> Image.Image:
+def objects_picture(report: FoundObjects) -> Image.Image:
     """Draw all objects of a photo."""
     head = panel(
         [
@@ -36,7 +36,7 @@ def objects_picture(report: ObjectsReport) -> Image.Image:
     return stacked(parts, GAP)
 
 
-def all_boxes(report: ObjectsReport, longest: int) -> Image.Image:
+def all_boxes(report: FoundObjects, longest: int) -> Image.Image:
     """Draw the photo with the boxes of all objects; those that were missed with broken lines."""
     size = drawing_size(report.photo.size, min(760, longest), min(longest, 900))
     marks = [
@@ -47,7 +47,7 @@ def all_boxes(report: ObjectsReport, longest: int) -> Image.Image:
 
 
 def object_scene(
-    report: ObjectsReport, one: ObjectFinding, size: tuple[int, int], *, label: bool = False
+    report: FoundObjects, one: ObjectFinding, size: tuple[int, int], *, label: bool = False
 ) -> Image.Image:
     """Draw the map of one object over the grey photo at a size (w, h), with its box and, where it is marked, that of the truth in broken lines."""
     missed = one.thing.status == "missed"
@@ -60,7 +60,7 @@ def object_scene(
     return with_boxes(drawn, marks)
 
 
-def crop(report: ObjectsReport, one: ObjectFinding, longest: int) -> Image.Image:
+def crop(report: FoundObjects, one: ObjectFinding, longest: int) -> Image.Image:
     """Return the part of the photo around an object, twice as wide and high as its box, where the photo reaches so far, with the box drawn."""
     scale = report.photo.width / report.size[0]
     x1, y1, x2, y2 = (value * scale for value in one.thing.box)
@@ -82,7 +82,7 @@ def on_drawing(
     return box[0] * across, box[1] * down, box[2] * across, box[3] * down
 
 
-def _sheet(report: ObjectsReport, group: list[ObjectFinding], *, missed: bool) -> Image.Image:
+def _sheet(report: FoundObjects, group: list[ObjectFinding], *, missed: bool) -> Image.Image:
     size = drawing_size(report.photo.size, CELL, CELL)
     cells = []
     for one in group:

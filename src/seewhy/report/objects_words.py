@@ -2,9 +2,13 @@
 
 import math
 
+from seewhy.attribution.rise import FIGURE
 from seewhy.evaluation.object_evidence import Evidence, Shares
 from seewhy.render.bar import percent
-from seewhy.report.objects import ObjectFinding, ObjectsReport
+from seewhy.report.objects import FoundObjects, ObjectFinding
+
+SETTLED = 0.8
+"""Split-half reliability below which the places of a map are not settled."""
 
 STATUS = {"found": "found", "right": "found, and marked", "false alarm": "false alarm", "missed": "missed"}
 
@@ -53,14 +57,24 @@ def sentence(one: ObjectFinding) -> str:
         ("outside", evidence.for_it.outside),
         key=_second,
     )
-    return f"Most of its evidence ({share(most[1])}) lies {most[0]}; in the box it is {density}."
+    return f"The largest part of its evidence ({share(most[1])}) lies {most[0]}; in the box it is {density}."
+
+
+def figure(name: str, value: float) -> str:
+    """Write a figure of a method; a reliability that is too low for the places of a map says so."""
+    unsettled = (
+        f", below {SETTLED:g}: the places of this map are not settled, show more masks"
+        if name == FIGURE and value < SETTLED
+        else ""
+    )
+    return f"{name}: {value:.2f}{unsettled}"
 
 
 def _second(pair: tuple[str, float]) -> float:
     return pair[1]
 
 
-def made(report: ObjectsReport) -> str:
+def made(report: FoundObjects) -> str:
     """Say with what the maps were made, and what they cost."""
     shared = f" for {len(report.objects)} maps together" if len(report.objects) > 1 else ""
     return f"{report.model} · {report.method.title} · {report.cost}{shared}"
@@ -81,7 +95,7 @@ def shares(one: Shares) -> tuple[str, str, str]:
     return share(one.inside), share(one.ring), share(one.outside)
 
 
-def caption(report: ObjectsReport, *, missed: bool) -> str:
+def caption(report: FoundObjects, *, missed: bool) -> str:
     """Say which maps a scale belongs to, in which unit, and where it ends."""
     kind = "objects that were missed" if missed else "objects that were found"
     return f"maps of {kind}: evidence ({report.map_unit}); the scale ends at {report.scale_words}"
