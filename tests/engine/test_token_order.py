@@ -138,3 +138,22 @@ def test_rows_that_may_be_frames_or_places_have_no_grid():
     assert layers[f"{block}.temporal_attention"] is None
     assert layers[f"{block}.attention"] == Grid((16, 4, 4), "tokens", 1, frames=16)
     assert layers[block] == Grid((16, 4, 4), "tokens", 1, order=(1, 2, 0))
+
+
+def test_a_layer_whose_order_is_not_known_is_refused_with_the_reason():
+    class Shuffled(Sequence):
+        def forward(self, clips):
+            tokens = self.cut(clips.transpose(1, 2)).flatten(2).transpose(1, 2)
+            tokens = self.norm(torch.cat([tokens[:, ::2], tokens[:, 1::2]], dim=1))
+            tokens = self.norm(tokens + self.mix(tokens, tokens, tokens, need_weights=False)[0])
+            return self.head(self.first(tokens).mean(dim=1))
+
+    torch.manual_seed(0)
+    session = seewhy.Session(seewhy.Model(Shuffled((0, 1, 2)).eval(), frames=8, layout="btchw"))
+    given = torch.randn(1, 3, 8, 32, 24)
+    with pytest.raises(
+        seewhy.LayerError, match=r"96 numbers .* in no order of time, height and width that could be measured"
+    ):
+        session.explain(given, 0, seewhy.method("hires-cam", layer="first"))
+    with pytest.raises(seewhy.MethodError, match="96 tokens, and no layer before it tells where they lie"):
+        session.explain(given, 0, "attention-rollout")

@@ -160,7 +160,12 @@ def _why_not(trace: Trace, layer: str) -> str:
         return ": it is one call of several; without its number all calls are meant, where each is a frame"
     if len(shape) > 3 and shape[0] != clips and not shape[0] % clips:
         return f": its {shape[0]} rows for {clips} clip{'s' * (clips > 1)} are not found to be their frames, one after the other, clip by clip"
-    return ": it has numbers over time, and no places" if len(shape) < 4 else ""
+    if len(shape) == 3 and shape[0] == clips:
+        return (
+            f": it has numbers over time, and no places; or, if its {shape[1]} numbers for each channel are tokens, they come in no order "
+            "of time, height and width that could be measured"
+        )
+    return ": it has no places" if len(shape) < 4 else ""
 
 
 def raw_rows(raw: Tensor, rows: slice, images: int) -> Tensor:

@@ -144,7 +144,7 @@ def _placed(record: Record, seen: Seen, inputs: Tensor, places: Places) -> Layou
     source, name = _source(record, seen, inputs, places), seen.name
     if source is None or source.finished.tensor is None or seen.value is None or seen.value.dim() != seen.weights.dim():
         raise MethodError(
-            f"{name} looks at {seen.weights.shape[-1]} tokens, and no layer before it tells where they lie in the picture; {OTHERS}"
+            f"{name} looks at {seen.weights.shape[-1]} tokens, and no layer before it tells where they lie in the picture or clip; {OTHERS}"
         )
     extra = max((grid.extra for grid in places.sequences), default=0) if inputs.dim() > 4 else 0
     if extra:
