@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from seewhy.api.discovering import discover
     from seewhy.api.distilling import distill
     from seewhy.api.examining import examine
+    from seewhy.api.examining_scans import examine_scan
     from seewhy.api.localizing import local
     from seewhy.api.objects import objects
     from seewhy.api.pairing import similarity
@@ -99,6 +100,7 @@ _HOMES = {
     "visualize": "seewhy.api.visualizing",
     "write_movie": "seewhy.render.movie",
     "read_scan": "seewhy.data.medical",
+    "examine_scan": "seewhy.api.examining_scans",
     "Volume": "seewhy.core.volume",
 }
 
@@ -132,6 +134,7 @@ __all__ = [
     "discover",
     "distill",
     "examine",
+    "examine_scan",
     "examples",
     "explain",
     "importance",

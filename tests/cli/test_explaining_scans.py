@@ -272,3 +272,16 @@ def test_in_python_a_path_is_enough(tmp_path, models):
     assert explanation.in_source().shape == seewhy.read_scan(path).volume.shape
     assert torch.isfinite(explanation.in_source()).all()
     assert explanation.overlay().size[0] > 100
+
+
+def test_examined_in_python_it_is_what_the_command_writes(tmp_path, explained, models):
+    series, out, _ = explained
+    found = seewhy.examine_scan(series, f"{models}:volumes", "bright")
+    for ending in ("map.nii.gz", "why.json"):
+        found.save(tmp_path / f"case.{ending}")
+    assert (tmp_path / "case.map.nii.gz").read_bytes() == (out / "case.map.nii.gz").read_bytes()
+    told, mine = (json.loads((folder / "case.why.json").read_text()) for folder in (out, tmp_path))
+    assert told | {"command": ""} == mine
+    assert seewhy.read_scan(found.save(tmp_path / "map.dcm")).volume.shape == (24, 40, 48)
+    with pytest.raises(seewhy.DataError, match="examine_scan"):
+        seewhy.examine(series, f"{models}:volumes")

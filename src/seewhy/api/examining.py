@@ -10,6 +10,7 @@ from seewhy.choice import AUTO_METHOD, choose
 from seewhy.core.explanation import Explanation
 from seewhy.core.sample import Sample
 from seewhy.engine.model import Fit
+from seewhy.errors import DataError
 from seewhy.report import examine as examination
 from seewhy.report.document import Document
 from seewhy.report.numbers import numbers
@@ -77,6 +78,8 @@ def examine(
     """
     with Session(model, device=device, seed=seed) as session:
         [made] = session.samples([source], fit)
+        if made.placement is not None:
+            raise DataError(f"{made.name} is a volume: seewhy.examine_scan(...) examines it")
         chosen = choose(session, session.network.accept(made.inputs[None])) if method == AUTO_METHOD else None
         wanted = examination.Examination(hide_test=hide_test, notes=(chosen.note,) if chosen else ())
         asked = examination.ask(

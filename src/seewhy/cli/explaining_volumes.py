@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from seewhy import render
 from seewhy.cli import console
 from seewhy.cli.explaining_clips import explain_clip
@@ -18,15 +16,15 @@ from seewhy.cli.volume_summary import volume_summary
 from seewhy.core.explanation import Explanation
 from seewhy.core.sample import Sample
 from seewhy.data.dicom_file import header
-from seewhy.data.dicom_map import map_bytes, picture_bytes
+from seewhy.data.dicom_map import picture_bytes
 from seewhy.data.medical import read_scan
-from seewhy.data.nifti import is_nifti, nifti_bytes
+from seewhy.data.nifti import is_nifti
 from seewhy.data.scan import Scan, chosen_slices, prepared
-from seewhy.errors import ConfigError, DataError
+from seewhy.errors import ConfigError
 from seewhy.report.bare import bare_overlay
 from seewhy.report.examine import Examination, ask
-from seewhy.report.volume import VolumeReport
 from seewhy.report.volume_examine import examine_volume
+from seewhy.report.volume_maps import dicom_map, nifti_map, words_of
 from seewhy.report.volume_numbers import volume_numbers
 from seewhy.report.volume_page import volume_page
 from seewhy.report.volume_picture import volume_picture
@@ -59,8 +57,9 @@ def _explain_volume(job: Job, scan: Scan, shown: Path, stem: str) -> dict[str, A
         asked.explanation.save(paths["npz"], force=order.force)
         report = examine_volume(asked, command(order, shown))
         found = volume_numbers(report)
-        identity = _identity(scan) if order.scan.keep_identity else ()
-        contents = _maps(asked.explanation, made, report, identity) | {
+        contents = {
+            "nii.gz": nifti_map(asked.explanation),
+            "dcm": dicom_map(asked.explanation, _identity(scan) if order.scan.keep_identity else ()) if dicom else b"",
             "png": render.png_bytes(volume_picture(report)),
             "html": volume_page(report).encode(),
             "json": json.dumps(found, indent=2, allow_nan=False).encode(),
@@ -71,20 +70,6 @@ def _explain_volume(job: Job, scan: Scan, shown: Path, stem: str) -> dict[str, A
     if not order.as_json:
         console.out().print(volume_summary(report, list(paths.values())))
     return found | {"files": _named(paths)}
-
-
-def _maps(explanation: Explanation, made: Sample, report: VolumeReport, identity: tuple[Any, ...]) -> dict[str, bytes]:
-    """Return the map at the source's voxels as NIfTI and as DICOM."""
-    volume = made.volume
-    if volume is None:
-        raise DataError(f"{made.name} is no volume")
-    values = explanation.in_source().float().cpu().numpy()
-    words = f"seewhy {report.method}: {report.answer}"
-    written = np.nan_to_num(values)
-    return {
-        "nii.gz": nifti_bytes(written, volume.affine, oriented=volume.oriented, words=words),
-        "dcm": map_bytes(values, volume, words=words, identity=identity),
-    }
 
 
 def _identity(scan: Scan) -> tuple[Any, ...]:
@@ -111,7 +96,7 @@ def _capture(job: Job, scan: Scan, made: Sample, explanation: Explanation) -> by
     volume = made.volume
     return picture_bytes(
         bare_overlay(explanation),
-        words=f"seewhy {explanation.method.title}: {explanation.targets[0]}",
+        words=words_of(explanation),
         spacing=volume.spacing[1:] if volume is not None and volume.measured else None,
         identity=_identity(scan) if job.order.scan.keep_identity else (),
     )
