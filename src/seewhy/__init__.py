@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from seewhy.api.distilling import distill
     from seewhy.api.examining import examine
     from seewhy.api.examining_scans import examine_scan
+    from seewhy.api.labels import labels_above
     from seewhy.api.localizing import local
     from seewhy.api.objects import objects
     from seewhy.api.pairing import similarity
@@ -84,6 +85,7 @@ _HOMES = {
     "explain": "seewhy.api",
     "importance": "seewhy.api.weighing",
     "invert": "seewhy.api.visualizing",
+    "labels_above": "seewhy.api.labels",
     "load": "seewhy.api",
     "load_model": "seewhy.adapters.load",
     "local": "seewhy.api.localizing",
@@ -139,6 +141,7 @@ __all__ = [
     "explain",
     "importance",
     "invert",
+    "labels_above",
     "load",
     "load_model",
     "load_student",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from seewhy.render.text import INK, PAPER, face
+from seewhy.render.text import INK, face
 
 GAP = 40
 _RADIUS = 10
@@ -21,9 +21,12 @@ class Join:
 
 
 def joined(left: Image.Image, right: Image.Image, lines: Sequence[Join]) -> Image.Image:
-    """Draw two pictures beside each other and join places of the one with places of the other; names stand in circles at both ends."""
+    """Draw two pictures beside each other and join places of the one with places of the other; names stand in circles at both ends.
+
+    What lies between them is transparent.
+    """
     height = max(left.height, right.height)
-    whole = Image.new("RGB", (left.width + GAP + right.width, height), PAPER)
+    whole = Image.new("RGBA", (left.width + GAP + right.width, height), (0, 0, 0, 0))
     tops = [(height - picture.height) // 2 for picture in (left, right)]
     whole.paste(left, (0, tops[0]))
     whole.paste(right, (left.width + GAP, tops[1]))

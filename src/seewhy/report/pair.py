@@ -99,7 +99,7 @@ class SimilarityReport(Document):
             return top
         whole = Image.new("RGB", (max(top.width, pairs.width), top.height + pairs.height + 20), top.getpixel((0, 0)))
         whole.paste(top, (0, 0))
-        whole.paste(pairs, ((whole.width - pairs.width) // 2, top.height + 10))
+        whole.paste(pairs, ((whole.width - pairs.width) // 2, top.height + 10), pairs)
         return whole
 
     def page(self) -> str:
