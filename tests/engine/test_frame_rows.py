@@ -9,6 +9,7 @@ from clips import FRAMES, NETWORKS, SIDE, ConvLSTM, FramesLSTM, LoopLSTM, layout
 from networks import seeded
 from seewhy.core.cost import Cost
 from seewhy.core.needs import Needs, at
+from seewhy.core.swap import Swap
 from seewhy.engine.block import Bill, Question
 from seewhy.engine.probe import NetworkProbe
 from seewhy.targets import ClassScore, as_target
@@ -182,6 +183,33 @@ def test_a_loop_has_the_map_of_rows(key):
     torch.testing.assert_close(*maps, rtol=1e-6, atol=1e-9)
 
 
+def swaps_of(count):
+    """Channels in all frames, and whole frames, of one layer and of two."""
+    nothing = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+    for number in range(count):
+        channel = torch.zeros(1, 5, 1, 1, dtype=torch.bool)
+        channel[0, number % 5] = True
+        frame = torch.zeros(2 * T, 5, 1, 1, dtype=torch.bool)
+        frame[number] = True
+        for where in (channel, frame):
+            yield {"eye.conv": Swap(where, nothing), "eye.relu": Swap(where, nothing)}
+            yield {"eye.conv": Swap(channel, nothing), "eye.relu": Swap(where, None)}
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_what_is_swapped_in_a_loop_is_what_is_swapped_in_rows(count):
+    """By whole passes where there are few, replayed where there are many."""
+    needs = Needs(outputs=frozenset({"eye.conv", "eye.relu", "eye.relu:in"}))
+    answers = []
+    for network in looping_pair():
+        made = session(network)
+        block = made.block(made.network.accept(clips()), needs)
+        probe = NetworkProbe(Question(block, ClassScore(1)), needs, Bill())
+        answers.append(torch.stack(list(probe.swapped(swaps_of(count)))))
+    assert answers[0].std(dim=0).min() > 0
+    torch.testing.assert_close(*answers)
+
+
 def test_two_clips_at_once_are_as_one_by_one():
     network, inputs = looping_pair()[1], clips(2)
     both = session(network).explain(inputs, 1, "ablation-cam").heatmap
@@ -230,6 +258,13 @@ def test_a_state_is_chosen_only_where_there_is_nothing_else():
     carries = {layer.name: layer.carries for layer in layers}
     assert carries["cell"] and not carries["eye.relu"]
     assert chosen == "eye.relu"
+
+
+def test_a_map_of_a_state_says_what_it_is():
+    made = seewhy.Session(seewhy.Model(ConvLSTM().eval(), size=SIDE, frames=FRAMES, layout="btchw"))
+    for layer, told in (("cell", True), ("eye.relu", False)):
+        found = made.explain(planted_clip(), 0, seewhy.method("grad-cam", layer=layer))
+        assert any("hands on a state" in note for note in found.notes[0]) == told
 
 
 @pytest.mark.parametrize(

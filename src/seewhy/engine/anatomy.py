@@ -193,6 +193,11 @@ class Anatomy:
         names = [layer.name for layer in self._ran(inputs) if layer.carries]
         return tuple(name for name in names if not any(name.startswith(f"{other}.") for other in names))
 
+    def remembering(self, inputs: Float[Tensor, "b c *spatial"]) -> frozenset[str]:
+        """Return all layers that are known so far to hand something on from frame to frame."""
+        known = self._layers.get(tuple(inputs.shape[1:]), [])
+        return frozenset(layer.name for layer in known if layer.carries)
+
     def _constant_calls(self, layer: Layer) -> list[str]:
         if not adds_constant(layer_of(self._module, layer.name)):
             return []

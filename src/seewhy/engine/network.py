@@ -384,6 +384,10 @@ class Network:
         with self._running(), self._explained(inputs):
             return self._anatomy.carrying(inputs)
 
+    def remembering(self, inputs: Float[Tensor, "b c *spatial"]) -> frozenset[str]:
+        """Return all layers that are known to hand something on from frame to frame; nothing is run for it."""
+        return self._anatomy.remembering(inputs)
+
     def target_layer(self, inputs: Float[Tensor, "b c *spatial"]) -> str:
         """Return the layer that methods look at; raise `LayerError` where there is none."""
         with self._running(), self._explained(inputs):

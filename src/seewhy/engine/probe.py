@@ -97,6 +97,10 @@ class NetworkProbe(Probe):
         trace = self._question.trace
         self._bill.share(self._question, self._needs)
         check_grids(trace, self._needs)
+        for layer in sorted(self._needs.activations & self._block.network.remembering(self._block.inputs)):
+            self._bill.remark(
+                f"layer {layer!r} hands on a state from frame to frame: the map says when it is read, not when the evidence was seen"
+            )
         return trace
 
     def score(self) -> Float[Tensor, " b"]:

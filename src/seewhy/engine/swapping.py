@@ -1,6 +1,7 @@
 """Answers of a network in which parts of some layers' outputs are swapped: only what follows the first of them runs."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, groupby, islice
 
 import torch
@@ -15,7 +16,8 @@ from seewhy.engine.block import Bill, Question
 from seewhy.engine.network import Network
 from seewhy.engine.partial import FromCut, agree
 from seewhy.engine.passes import upcast
-from seewhy.engine.recording import INTO, Change, Put, into, split_call
+from seewhy.engine.recording import INTO, Put, into, split_call
+from seewhy.engine.steps import ByStep, apart
 from seewhy.errors import LayerError
 
 Swaps = Mapping[str, Swap]
@@ -46,7 +48,7 @@ def _whole(question: Question, bill: Bill, swaps: Swaps) -> Float[Tensor, "b k"]
     """Run the whole network on all images at once."""
     for name in swaps:
         _node(question, name)  # raises where the layer was not asked for
-    put: dict[str, Put] = {name: swap.applied for name, swap in swaps.items()}
+    put: dict[str, Put] = {name: _Changed([swap]) for name, swap in swaps.items()}
     made = _lean(question).forward(question.block.inputs, question.target.needs(), put)
     bill.cost += Cost(forwards=1)
     return upcast(made.reading.output.detach())
@@ -71,7 +73,7 @@ class FromSwaps(FromCut[Swaps]):
         first = _stacked(here, given, self.raw[rows])
         names = dict.fromkeys(name for swaps in pack for name in list(swaps)[1:])
         later = {
-            name: _change([swaps[name].of(image, images) if name in swaps else None for swaps in pack])
+            name: _Changed([swaps[name].of(image, images) if name in swaps else None for swaps in pack])
             for name in names
         }
         return self.going_on(image, len(pack), first, later)
@@ -99,14 +101,27 @@ def _laid(rows: Tensor, like: Tensor) -> Tensor:
     return rows.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
 
 
-def _change(swaps: Sequence[Swap | None]) -> Change:
-    """Return what swaps some of the rows that a layer made, an equal number of them for each swap."""
+@dataclass(frozen=True, eq=False)
+class _Changed(ByStep):
+    """Swaps some of the rows that a layer made, an equal number of them for each swap."""
 
-    def change(given: Tensor, made: Tensor) -> Tensor:
-        parts = zip(swaps, given.chunk(len(swaps)), made.chunk(len(swaps)), strict=True)
+    swaps: Sequence[Swap | None]
+
+    def __call__(self, given: Tensor, made: Tensor) -> Tensor:
+        """Return what the layer hands on."""
+        parts = zip(self.swaps, given.chunk(len(self.swaps)), made.chunk(len(self.swaps)), strict=True)
         return torch.cat([rows if swap is None else swap.applied(before, rows) for swap, before, rows in parts])
 
-    return change
+    def of_step(self, number: int, count: int) -> "_Changed":
+        """Return the same for one call of a layer that runs once for each frame."""
+        return _Changed([None if swap is None else _swap_of_step(swap, number, count) for swap in self.swaps])
+
+
+def _swap_of_step(swap: Swap, number: int, count: int) -> Swap:
+    where, value = (
+        part if part is None or len(part) == 1 else apart(part, count)[number] for part in (swap.where, swap.value)
+    )
+    return swap if where is None else Swap(where, value)
 
 
 def _lean(question: Question) -> Network:
