@@ -239,3 +239,43 @@ def test_folders_lists_and_arrays_are_sampled_alike(tmp_path):
         assert clip.numbers == (1, 4, 7, 10) == said(clip)
         assert clip.seconds == pytest.approx([number / 25 for number in clip.numbers])
         assert [one.numbers for one in windows(source, 8)] == [tuple(range(8)), tuple(range(4, 12))]
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "late.mkv", "a.ts", "open.mp4", "a.webm", "a.avi"])
+def test_a_late_start_gives_the_same_frames_and_decodes_few_of_those_before(tmp_path, monkeypatch, name):
+    settings = {
+        "late.mkv": {"start": 1400},
+        "open.mp4": {"options": {"g": "25", "x264-params": "open-gop=1:bframes=3"}},
+        "a.webm": {"codec": "libvpx", "options": {"g": "25", "auto-alt-ref": "1", "lag-in-frames": "4"}},
+        "a.avi": {"codec": "mpeg4", "ticks": range(200), "base": Fraction(1, 25), "options": {"g": "25", "bf": "2"}},
+    }.get(name, {})
+    path = write_video(tmp_path / name, 200, **({"options": {"g": "25", "bf": "2"}} | settings))
+    decoded = []
+    read = VideoFile._decoded
+    monkeypatch.setattr(
+        VideoFile, "_decoded", lambda self, *given: (decoded.append(0) or frame for frame in read(self, *given))
+    )
+    for start in (0.0, 3.99, 4.0, 6.43):
+        first = int(np.ceil(start * 25 - 1e-9))
+        for asked, numbers in [
+            ({"frames": 4, "stride": 2}, tuple(range(first, first + 8, 2))),
+            ({"frames": 3, "end": start + 0.6}, tuple(first + place for place in spread(15, 3))),
+        ]:
+            decoded.clear()
+            clip = read_clip(path, start=start, **asked)
+            assert clip.numbers == numbers == said(clip)
+            assert clip.seconds == pytest.approx([number / 25 for number in numbers], abs=2e-3)
+            assert clip.notes == ()
+            assert len(decoded) <= (200 if name in {"a.avi", "a.ts"} else 60)  # these two are read from the beginning
+    begins = [clip.numbers[0] for clip in windows(path, 8, start=6.0)]
+    assert begins == [*range(150, 191, 4), 192]
+
+
+def test_a_late_start_in_a_file_whose_index_leads_elsewhere_is_read_from_the_beginning(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mp4", 100, options={"g": "25"})
+    seen = VideoFile._shown_behind
+    monkeypatch.setattr(
+        VideoFile, "_shown_behind", lambda self, key: (one for one in seen(self, key) if one.number > 90)
+    )
+    clip = read_clip(path, 3, 1, start=2.0)
+    assert clip.numbers == (50, 51, 52) == said(clip)

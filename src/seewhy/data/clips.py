@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -153,7 +153,7 @@ def _windows(
     held: deque[_Held] = deque(maxlen=plan.span)
     ended = plan.span  # position behind the last frame of the next window
     count = 0
-    for shown in _between(video.shown(), *between):
+    for shown in _between(video, *between):
         held.append(_Held(shown, longest))
         count += 1
         if count == ended:
@@ -165,9 +165,9 @@ def _windows(
         yield _clip(video, list(held)[:: plan.stride])
 
 
-def _between(shown: Iterable[Shown], start: float | None, end: float | None) -> Iterator[Shown]:
+def _between(video: Moving, start: float | None, end: float | None) -> Iterator[Shown]:
     """Yield the frames from `start` on and before `end`; what comes later is not decoded."""
-    for frame in shown:
+    for frame in video.shown() if start is None else video.shown_from(start):
         if end is not None and frame.seconds >= end:
             return
         if start is None or frame.seconds >= start:
@@ -179,7 +179,7 @@ def _by_stride(
 ) -> list[_Held]:
     """Return every `stride`-th frame, so many at most."""
     taken: list[_Held] = []
-    for position, shown in enumerate(_between(video.shown(), *between)):
+    for position, shown in enumerate(_between(video, *between)):
         if position % stride == 0:
             taken.append(_converted(shown, longest, frames))
             if len(taken) == frames:
@@ -192,20 +192,21 @@ def _spread(video: Moving, frames: int, between: tuple[float | None, float | Non
 
     Where a damaged file gives fewer frames than it holds, the parts are those of the frames that it gave, which takes a second pass.
     """
+    start, end = between
     times = video.times()
-    for _ in range(2):
-        first = 0 if between[0] is None else bisect_left(times, between[0])
-        last = len(times) if between[1] is None else bisect_left(times, between[1])
+    for again in (False, True):
+        first = 0 if start is None else bisect_left(times, start)
+        last = len(times) if end is None else bisect_left(times, end)
         wanted = spread(last - first, frames)
         taken: list[_Held] = []
         seen: list[float] = []
-        for shown in video.shown():
+        for shown in video.shown() if again or start is None else video.shown_from(start):
             seen.append(shown.seconds)
             if shown.number - first in wanted:
                 taken.append(_converted(shown, longest, frames))
                 if len(taken) == len(wanted):
                     return taken
-        times = seen
+        times = seen if start is None else [shown.seconds for shown in video.shown()]
     return taken
 
 

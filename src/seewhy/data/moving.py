@@ -48,6 +48,11 @@ class Moving(ABC):
             DataError: there is no frame, or none that can be read.
         """
 
+    def shown_from(self, start: float) -> Iterator[Shown]:
+        """Yield frame after frame as `shown` does; those that are shown before `start` may be left out, where that saves decoding."""
+        _ = start
+        return self.shown()
+
     @abstractmethod
     def times(self) -> Sequence[float]:
         """Return when each frame is shown, in seconds from the first one, without decoding. A damaged file may hold fewer."""

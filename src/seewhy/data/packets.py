@@ -19,6 +19,9 @@ class Walk:
         codec, pixel: as in `VideoFacts`.
         cut: what is said where the end seems to be missing.
         lasting: seconds for which the last frame is shown; 0 where it does not say.
+        ticks: the times in the container's own units; () where they do not tell frames apart, so that none can be found by its time.
+        keys: those of frames from which decoding can begin.
+        unit: seconds of a tick.
     """
 
     times: tuple[float, ...]
@@ -28,6 +31,9 @@ class Walk:
     pixel: float
     cut: str
     lasting: float
+    ticks: tuple[int, ...]
+    keys: tuple[int, ...]
+    unit: float
 
 
 def walked(container: Any, stream: Any, packets: Iterator[Any], path: Path) -> Walk:
@@ -35,6 +41,7 @@ def walked(container: Any, stream: Any, packets: Iterator[Any], path: Path) -> W
     by_order, codec = by_order_of(container), stream.codec_context.name
     ticks: list[int | None] = []
     blank: list[int] = []
+    keys: list[int] = []
     lasting = 0
     for packet in packets:
         if packet is None or not packet.size or packet.is_discard or _hidden(packet, codec):
@@ -44,11 +51,14 @@ def walked(container: Any, stream: Any, packets: Iterator[Any], path: Path) -> W
         else:
             ticks.append(packet.dts if by_order or packet.pts is None else packet.pts)
             lasting = packet.duration or 0
+            if packet.is_keyframe and packet.pts is not None:
+                keys.append(packet.pts)
     if not ticks:
         raise DataError(f"{path}: there are no frames in it; it is empty or cut short")
     rate = rate_of(stream)
     step = 1 / (rate * stream.time_base)
     known = sorted(tick for tick in ticks if tick is not None)
+    told_apart = not by_order and len(set(known)) == len(ticks)
     known += [round((known[-1] if known else 0) + step * (extra + 1)) for extra in range(len(ticks) - len(known))]
     if blank[:1] == [1] and known[1:2] == [known[0] + 2]:
         known[0] += 1  # a stream of which packets hold two frames begins with a chunk that holds none
@@ -65,6 +75,9 @@ def walked(container: Any, stream: Any, packets: Iterator[Any], path: Path) -> W
         pixel=float(pixel) if pixel else 1.0,
         cut=_cut(container, stream, (times[-1], float(known[-1] * stream.time_base)), rate),
         lasting=float(lasting * stream.time_base),
+        ticks=tuple(known) if told_apart else (),
+        keys=tuple(sorted(keys)),
+        unit=float(stream.time_base),
     )
 
 

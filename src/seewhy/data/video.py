@@ -1,5 +1,6 @@
 """Video files: what they hold, and their frames one after the other, by PyAV. Clips are taken out of them in `seewhy.data.clips`."""
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -169,6 +170,36 @@ class VideoFile(Moving):
             self.remark(
                 f"{self.name}: of {len(self._walk.times)} frames in it {len(self._walk.times) - self._seen} cannot be decoded"
             )
+
+    def shown_from(self, start: float) -> Iterator[Shown]:
+        """Decode from the last frame before `start` from which that is possible; from the beginning where the file does not allow it.
+
+        A frame is then known by its time among those of all packets, so its number is the same as in a whole pass over a sound file.
+        """
+        walk = self._walk
+        before = [key for key in walk.keys if (key - walk.ticks[0]) * walk.unit <= start] if walk.ticks else []
+        begun = False
+        if before and before[-1] > walk.ticks[0]:
+            for shown in self._shown_behind(before[-1]):
+                if not begun and shown.seconds > start:
+                    break  # it led to a later place than was asked for
+                begun = True
+                yield shown
+        if not begun:
+            yield from self.shown()
+
+    def _shown_behind(self, key: int) -> Iterator[Shown]:
+        """Yield the frames from the one of this time on; those that come with it but are shown earlier may lack what they are made from."""
+        ticks, first = self._walk.ticks, None
+        with self._opened() as (container, stream):
+            container.seek(key, stream=stream)
+            for frame in self._decoded(container, stream):
+                number = bisect_left(ticks, frame.pts) if frame.pts is not None and frame.pts >= key else len(ticks)
+                if number == len(ticks) or ticks[number] != frame.pts:
+                    continue
+                first = first or frame
+                seconds = (ticks[number] - ticks[0]) * self._walk.unit
+                yield Shown(number, seconds, self._draw(frame, (first.height, first.width)))
 
     @property
     def notes(self) -> tuple[str, ...]:
