@@ -38,6 +38,22 @@ def answer_without(network, kind, given, place):
     return network.classifier(base.layernorm(tokens)[:, 0])
 
 
+def test_a_softmax_in_single_precision_does_not_forbid_dropping():
+    maps = [
+        explained(
+            made("vivit", attn_implementation=how).double(), clips(1, dtype=torch.float64), "token-removal"
+        ).heatmap
+        for how in ("eager", "sdpa")
+    ]
+    torch.testing.assert_close(*maps, rtol=1e-4, atol=1e-6)
+
+
+def test_dropping_is_refused_where_one_token_is_read_by_its_number():
+    """Without the first token, the answer would be read from another place."""
+    with pytest.raises(seewhy.MethodError, match="no sequence of tokens"):
+        explained(made("videomae", use_mean_pooling=False), clips(1), "token-removal")
+
+
 @pytest.mark.parametrize("kind", ["videomae", "vivit"])
 def test_a_token_that_is_dropped_is_that_of_its_frames_and_place(kind):
     network, given = made(kind).double(), clips(2, dtype=torch.float64)
