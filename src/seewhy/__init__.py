@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from seewhy.api.discovering import discover
     from seewhy.api.distilling import distill
     from seewhy.api.examining import examine
+    from seewhy.api.examining_clips import examine_clip
     from seewhy.api.examining_scans import examine_scan
     from seewhy.api.labels import labels_above
     from seewhy.api.localizing import local
@@ -81,6 +82,7 @@ _HOMES = {
     "discover": "seewhy.api.discovering",
     "distill": "seewhy.api.distilling",
     "examine": "seewhy.api.examining",
+    "examine_clip": "seewhy.api.examining_clips",
     "examples": "seewhy.api.searching",
     "explain": "seewhy.api",
     "importance": "seewhy.api.weighing",
@@ -136,6 +138,7 @@ __all__ = [
     "discover",
     "distill",
     "examine",
+    "examine_clip",
     "examine_scan",
     "examples",
     "explain",

@@ -80,6 +80,8 @@ def examine(
         [made] = session.samples([source], fit)
         if made.placement is not None:
             raise DataError(f"{made.name} is a volume: seewhy.examine_scan(...) examines it")
+        if made.inputs.dim() == 4:
+            raise DataError(f"{made.name or 'this'} is a clip: seewhy.examine_clip(...) examines it")
         chosen = choose(session, session.network.accept(made.inputs[None])) if method == AUTO_METHOD else None
         wanted = examination.Examination(hide_test=hide_test, notes=(chosen.note,) if chosen else ())
         asked = examination.ask(

@@ -1,5 +1,6 @@
 """Ask a network about a long video, window by window: what each window scores, where its evidence lies, and the strongest ones in full."""
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +28,8 @@ from seewhy.report.video import VideoReport, Window
 from seewhy.targets import ClassScore
 from seewhy.targets.classes import name_of, probabilities
 
+COLLECTED = 16
+"""After so many windows, what earlier passes left in memory is freed."""
 STRONGEST = 3
 """How many windows are shown in full."""
 
@@ -130,6 +133,8 @@ def one_scale(reports: list[ClipReport]) -> list[ClipReport]:
 
 def _prepared(asked: VideoQuestion, clips: Clips) -> Iterator[tuple[int, Sample]]:
     for number, clip in enumerate(clips()):
+        if number % COLLECTED == 0:
+            gc.collect()  # a pass and its questions know each other, and would be freed much later
         yield number, prepare_clip(clip, asked.name, asked.session.model, asked.fit)
 
 
@@ -152,7 +157,7 @@ def _scored(
         target = asked.target.placed([sample], session.model.probability)
         question = Question(session.block(inputs, target.needs()), target)
         output = question.block.shared.reading.output.detach()[0].float().cpu()
-        seen.append(_Seen(_place(_clip(sample)), output.flatten(), float(question.score[0])))
+        seen.append(_Seen(_place(_clip(sample)), output.flatten().clone(), float(question.score[0])))
         told("scores of windows", number + 1, total)
     bound = question.bound
     shares = _probabilities(session.model, [window.output for window in seen])
