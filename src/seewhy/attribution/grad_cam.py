@@ -11,8 +11,9 @@ from seewhy.errors import ConfigError
 from seewhy.ops.channels import over_positions, weighted_sum
 
 Over = Literal["all", "frame"]
-OVER_ALL = "one weight for each channel, averaged over all three axes (over='all'); over='frame' weighs each frame or slice by itself"
-OVER_FRAME = "a weight for each channel in each frame or slice, averaged over its places alone (over='frame')"
+_TWO = "of the two definitions of Grad-CAM for clips and volumes, this is the one with a weight for each channel"
+OVER_ALL = f"{_TWO}, averaged over all three axes (over='all')"
+OVER_FRAME = f"{_TWO} in each frame or slice, averaged over its places alone (over='frame')"
 
 
 @register
