@@ -10,7 +10,20 @@ from pathlib import Path
 import torch
 
 import seewhy
-from benchmarks import channels, climbing, clips, distilling, memory, natural, recurrent, rows, starts, table, windows
+from benchmarks import (
+    channels,
+    climbing,
+    clips,
+    distilling,
+    frames,
+    memory,
+    natural,
+    recurrent,
+    rows,
+    starts,
+    table,
+    windows,
+)
 
 EXTRA = (
     "windows",
@@ -18,6 +31,7 @@ EXTRA = (
     "pictures",
     "examples",
     "channels",
+    "frames",
     "distilling",
     "clips",
     "recurrent",
@@ -52,6 +66,7 @@ def main() -> None:
         [natural.measured(name, asked.seconds) for name in natural.LAYERS] if _includes(asked.rows, "examples") else []
     )
     silenced = [channels.measured(name) for name in channels.LAYERS] if _includes(asked.rows, "channels") else []
+    deleted = [frames.measured(name) for name in frames.NETWORKS] if _includes(asked.rows, "frames") else []
     taught = [distilling.measured(kind) for kind in distilling.kinds()] if _includes(asked.rows, "distilling") else []
     moved = clips.measured() if _includes(asked.rows, "clips") else []
     looped = (
@@ -69,6 +84,7 @@ def main() -> None:
         climbing.pictures_table(made) if made else "",
         natural.table(searched) if searched else "",
         channels.table(silenced) if silenced else "",
+        frames.table(deleted) if deleted else "",
         distilling.table(taught) if taught else "",
         recurrent.table(looped) if looped else "",
         clips.table(moved) if moved else "",
@@ -84,6 +100,7 @@ def main() -> None:
             "pictures": [asdict(one) for one in made],
             "examples": [asdict(one) for one in searched],
             "channels": [asdict(one) for one in silenced],
+            "frames": [asdict(one) for one in deleted],
             "distilling": [asdict(one) for one in taught],
             "clips": [asdict(one) for one in moved],
             "recurrent": [asdict(one) for one in looped],

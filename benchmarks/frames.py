@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 import torch
@@ -73,10 +74,7 @@ class Space(nn.Module):
         super().__init__()
         widths = (3, 32, 64, 128, 128)
         self.net = nn.Sequential(
-            *(
-                nn.Sequential(nn.Conv3d(a, b, 3, stride=(1, 2, 2), padding=1), nn.ReLU())
-                for a, b in zip(widths[:-1], widths[1:], strict=True)
-            )
+            *(nn.Sequential(nn.Conv3d(a, b, 3, stride=(1, 2, 2), padding=1), nn.ReLU()) for a, b in pairwise(widths))
         )
         self.head = nn.Linear(128, 10)
 

@@ -193,11 +193,11 @@ def time_tests(
     tests: list[ClipTest] = []
     for number, clip in enumerate(several):
         [sample] = session.samples(clip[None] if isinstance(clip, torch.Tensor) else [clip], fit)
-        tests.append(tested(session, sample, target, name=sample.name or f"clip {number}", shuffles=shuffles))
+        tests.append(clip_tested(session, sample, target, name=sample.name or f"clip {number}", shuffles=shuffles))
     return judged(tests, seed)
 
 
-def tested(
+def clip_tested(
     session: engine.Session, sample: Sample, target: TargetLike, *, name: str, shuffles: int = SHUFFLES
 ) -> ClipTest:
     """Return the tests of one prepared clip."""

@@ -12,7 +12,7 @@ from typer import Exit
 from seewhy import render
 from seewhy.adapters.load import load_model
 from seewhy.api import Session
-from seewhy.api.timing import tested, timeline
+from seewhy.api.timing import clip_tested, timeline
 from seewhy.cli import console
 from seewhy.cli.explaining import chosen_fit, chosen_target
 from seewhy.cli.outputs import all_or_none, prepare, refuse_existing, stems
@@ -110,7 +110,7 @@ def run_tests(order: Order) -> None:
 
         def test(video: Path) -> None:
             [sample] = job.session.samples([video], chosen_fit(order.fit))
-            tests.append(tested(job.session, sample, job.target, name=video.name, shuffles=order.shuffles))
+            tests.append(clip_tested(job.session, sample, job.target, name=video.name, shuffles=order.shuffles))
 
         failed = _each(videos, watch, test)
     if tests:

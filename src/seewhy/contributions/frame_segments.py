@@ -107,7 +107,7 @@ def _sampled(probe: ClipProbe, runs: Sequence[Run], hidden: Tensor, pairs: int) 
     for row, order in zip(adds, drawn(), strict=True):
         steps = torch.tensor([nothing, *(next(worths) for _ in range(players - 1)), probe.score], dtype=torch.float64)
         row[order] = steps.diff()
-    means = adds.unflatten(0, (pairs, 2)).mean(dim=1)
+    means = adds.view(pairs, 2, players).mean(dim=1)
     return means.mean(dim=0), means.std(dim=0) / pairs**0.5, nothing, 1 + 2 * pairs * (players - 1)
 
 

@@ -140,7 +140,7 @@ def frame_importance(
         yield from (swapped_in(dull, clip, run) for run in each)
 
     scores = torch.tensor(list(probe.scores(variants())), dtype=torch.float64)
-    alone, together, nothing, inserted = scores.split([frames, len(windows), 1, frames])
+    alone, together, nothing, inserted = torch.split(scores, [frames, len(windows), 1, frames])
     slope = _slope(probe, hidden)
     return FrameImportance(
         deletion=probe.score - alone,

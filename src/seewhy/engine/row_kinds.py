@@ -7,28 +7,46 @@ import torch
 from torch import Tensor
 
 FACTS = frozenset(
-    "get size dim numel is_contiguous stride element_size is_floating_point ndimension len "
-    "new_zeros new_ones new_empty new_full is_complex".split()
+    [
+        "get",
+        "size",
+        "dim",
+        "numel",
+        "is_contiguous",
+        "stride",
+        "element_size",
+        "is_floating_point",
+        "is_complex",
+        "ndimension",
+        "len",
+    ]
+    + [f"new_{word}" for word in ("zeros", "ones", "empty", "full")]
 )
 """Kinds that ask about a tensor's shape and type, and not about its numbers."""
 CONVOLUTIONS = frozenset({"convolution", "transposed convolution"})
 CELLS = frozenset({"lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"})
+HEAVY = CONVOLUTIONS | CELLS | {"linear", "attention"}
+"""Kinds that are worth looking for equal rows among their tensors."""
 _FUSED = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
 _ONE = frozenset(
-    "relu relu6 gelu sigmoid tanh silu hardswish hardsigmoid leaky_relu elu selu celu softplus mish exp log sqrt rsqrt abs neg pow square "
-    "clamp dropout dropout2d dropout3d hardtanh prelu contiguous interpolate".split()
-    + ["max pool", "average pool", "adaptive max pool", "group norm", "instance norm"]
+    [
+        *("relu", "relu6", "gelu", "sigmoid", "tanh", "silu", "hardswish", "hardsigmoid", "leaky_relu", "elu", "selu"),
+        *("celu", "softplus", "mish", "prelu", "hardtanh", "clamp", "exp", "log", "sqrt", "rsqrt", "abs", "neg", "pow"),
+        *("square", "dropout", "dropout2d", "dropout3d", "contiguous", "interpolate", "linear"),
+        *("max pool", "average pool", "adaptive max pool", "group norm", "instance norm", "zeros_like", "ones_like"),
+    ]
 )
 """Kinds with one tensor of rows, and weights that all rows share."""
-_TWO = frozenset("add sub mul div maximum minimum".split())
-_REDUCTIONS = frozenset("mean sum amax amin std var softmax log_softmax logsumexp cumsum".split())
-_SPLITS = frozenset("chunk split tensor_split unbind split_with_sizes".split())
+_TWO = frozenset(["add", "sub", "mul", "div", "maximum", "minimum"])
+_JOINS = frozenset(["cat", "concat", "concatenate", "stack"])
 
 Call = Callable[[Any, Sequence[Tensor]], Any]
 """Calls a function with fewer rows."""
 Taken = tuple[list[Tensor], Call]
 """The tensors whose rows count, and how the operation is called with others in their place."""
 IsRows = Callable[[Any], bool]
+Fits = Callable[[Tensor, Sequence[Any], Mapping[str, Any]], bool]
+"""Says from the first tensor and all arguments whether an operation leaves the first axis alone."""
 
 
 def row_by_row(kind: str, function: Any, args: Any, kwargs: Mapping[str, Any], is_rows: IsRows) -> Taken | None:
@@ -40,55 +58,78 @@ def row_by_row(kind: str, function: Any, args: Any, kwargs: Mapping[str, Any], i
     """
     if kind in CELLS:
         return _cell(args, kwargs)
-    if kind in ("cat", "concat", "concatenate", "stack"):
-        return _joined(args, kwargs, is_rows)
+    if kind in _JOINS:
+        return _joined(kind, args, kwargs, is_rows)
     if kind in _TWO or kind in ("matmul", "attention"):
         return _several(kind, function, args, kwargs, is_rows)
+    return _alone(kind, args, kwargs, is_rows)
+
+
+def _alone(kind: str, args: Any, kwargs: Mapping[str, Any], is_rows: IsRows) -> Taken | None:
+    """Return how an operation on one tensor is called, if it leaves the first axis alone."""
     first = args[0]
     if not isinstance(first, Tensor) or first.dim() < 2 or len(first) < 2 or not first.is_floating_point():
         return None
     if any(is_rows(value) for value in (*args[1:], *kwargs.values())):
         return None
-    if kind in CONVOLUTIONS:
-        fits = isinstance(args[1], Tensor) and first.dim() == args[1].dim()
-    else:
-        fits = kind in _ONE or kind == "linear" or keeps_rows(kind, first, args, kwargs)
-    if fits:
-        return [first], lambda call, own: call(own[0], *args[1:], **_forgetful(kwargs))
-    if is_rows(first) and kind in ("view", "reshape"):
-        return _reshaped(function, args, kwargs)
-    return None
+    if kind in ("view", "reshape"):
+        return _reshaped(args, kwargs) if is_rows(first) else None
+    if kind not in _ONE and not (kind in _FITS and _FITS[kind](first, args, kwargs)):
+        return None
+    return [first], lambda call, own: call(own[0], *args[1:], **_forgetful(kwargs))
 
 
-def keeps_rows(kind: str, first: Tensor, args: Any, kwargs: Mapping[str, Any]) -> bool:
-    """Say whether an operation with arguments about axes leaves the first axis alone."""
-    if kind == "batch norm":
-        return not (kwargs["training"] if "training" in kwargs else len(args) > 5 and args[5])
-    if kind in ("layer norm", "rms norm"):
-        shape = kwargs.get("normalized_shape", args[1] if len(args) > 1 else ())
-        return len(shape) < first.dim()
-    if kind in _REDUCTIONS:
-        return along(first, kwargs.get("dim", args[1] if len(args) > 1 else None))
-    if kind in _SPLITS:
-        place = 1 if kind == "unbind" else 2
-        return along(first, kwargs.get("dim", args[place] if len(args) > place else 0))
-    if kind in ("unsqueeze", "squeeze"):
-        axis = kwargs.get("dim", args[1] if len(args) > 1 else 0)
-        return isinstance(axis, int) and (axis % (first.dim() + (kind == "unsqueeze"))) > 0
-    if kind == "flatten":
-        return along(first, kwargs.get("start_dim", args[1] if len(args) > 1 else 0))
-    if kind == "unflatten":
-        return along(first, kwargs.get("dim", args[1] if len(args) > 1 else 0))
-    if kind in ("transpose", "swapaxes"):
-        return len(args) > 2 and along(first, (args[1], args[2]))
-    if kind == "permute":
-        order = args[1] if len(args) == 2 and isinstance(args[1], (tuple, list)) else args[1:]
-        return bool(order) and order[0] == 0
-    if kind == "getitem":
-        return _leaves_rows(args[1])
-    if kind in ("zeros_like", "ones_like"):
-        return True
-    return False
+def _given(name: str, place: int, usual: Any = None) -> Callable[[Sequence[Any], Mapping[str, Any]], Any]:
+    """Return what reads an argument that may be given by name or by place."""
+    return lambda args, kwargs: kwargs.get(name, args[place] if len(args) > place else usual)
+
+
+def _axis(place: int, usual: Any = None, name: str = "dim") -> Fits:
+    """Return what says whether the axis, or the axes, at one place among the arguments are others than the first."""
+    read = _given(name, place, usual)
+    return lambda first, args, kwargs: along(first, read(args, kwargs))
+
+
+def _axis_of_more(first: Tensor, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Say whether an axis that is put in is another than the first."""
+    axis = _given("dim", 1)(args, kwargs)
+    return isinstance(axis, int) and axis % (first.dim() + 1) > 0
+
+
+def _permuted(first: Tensor, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    order = args[1] if len(args) == 2 and isinstance(args[1], (tuple, list)) else args[1:]
+    return bool(order) and order[0] == 0
+
+
+def _evaluated(first: Tensor, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Say whether a batch norm uses what it has learned, and not this batch."""
+    return not _given("training", 5, usual=False)(args, kwargs)
+
+
+def _within(first: Tensor, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    return len(_given("normalized_shape", 1, ())(args, kwargs)) < first.dim()
+
+
+_FITS: dict[str, Fits] = {
+    **dict.fromkeys(CONVOLUTIONS, lambda first, args, _: len(args) > 1 and first.dim() == args[1].dim()),
+    **dict.fromkeys(
+        ("mean", "sum", "amax", "amin", "std", "var", "softmax", "log_softmax", "logsumexp", "cumsum"), _axis(1)
+    ),
+    **dict.fromkeys(("chunk", "split", "tensor_split", "split_with_sizes"), _axis(2, 0)),
+    **dict.fromkeys(
+        ("transpose", "swapaxes"), lambda first, args, _: len(args) > 2 and along(first, (args[1], args[2]))
+    ),
+    **dict.fromkeys(("layer norm", "rms norm"), _within),
+    "unbind": _axis(1, 0),
+    "squeeze": _axis(1),
+    "unsqueeze": _axis_of_more,
+    "flatten": _axis(1, 0, "start_dim"),
+    "unflatten": _axis(1),
+    "permute": _permuted,
+    "batch norm": _evaluated,
+    "getitem": lambda _, args, __: _leaves_rows(args[1]),
+}
+"""Kinds that leave the first axis alone, or not, as their arguments say."""
 
 
 def along(tensor: Tensor, axes: Any) -> bool:
@@ -113,7 +154,7 @@ def _forgetful(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-def _reshaped(function: Any, args: Any, kwargs: Mapping[str, Any]) -> Taken | None:
+def _reshaped(args: Any, kwargs: Mapping[str, Any]) -> Taken | None:
     """Return how rows are laid out anew, where each stays a row."""
     first = args[0]
     if any(isinstance(part, torch.dtype) for part in args[1:]):
@@ -137,20 +178,15 @@ def _cell(args: Any, kwargs: Mapping[str, Any]) -> Taken | None:
     return [args[0], *state], call
 
 
-def _joined(args: Any, kwargs: Mapping[str, Any], is_rows: IsRows) -> Taken | None:
+def _joined(kind: str, args: Any, kwargs: Mapping[str, Any], is_rows: IsRows) -> Taken | None:
     """Return how tensors are put side by side, each row to its own."""
     parts = args[0]
-    if not isinstance(parts, (tuple, list)) or not parts or not any(map(is_rows, parts)):
+    if not isinstance(parts, (tuple, list)) or not any(map(is_rows, parts)):
         return None
-    axis = kwargs.get("dim", kwargs.get("axis", args[1] if len(args) > 1 else 0))
-    rows = len(parts[0])
-    if not isinstance(axis, int) or any(
-        part.dim() < 2 or len(part) != rows or not part.is_floating_point() for part in parts
-    ):
-        return None
-    if axis == 0 or axis < -max(part.dim() for part in parts):
-        return None
-    if axis < 0 and axis % parts[0].dim() == 0:
+    axis = kwargs.get("dim", args[1] if len(args) > 1 else 0)
+    axes, rows = parts[0].dim() + (kind == "stack"), len(parts[0])
+    alike = all(part.dim() >= 2 and len(part) == rows and part.is_floating_point() for part in parts)
+    if not alike or not isinstance(axis, int) or axis % axes == 0:
         return None
     return list(parts), lambda function, own: function(list(own), axis)
 
@@ -158,23 +194,14 @@ def _joined(args: Any, kwargs: Mapping[str, Any], is_rows: IsRows) -> Taken | No
 def _several(kind: str, function: Any, args: Any, kwargs: Mapping[str, Any], is_rows: IsRows) -> Taken | None:
     """Return how an operation of two or three tensors is called, of which some have a row for each row."""
     count = 3 if kind == "attention" else 2
-    if len(args) < count or any(is_rows(value) for value in (*args[count:], *kwargs.values())):
-        return None
-    if kind == "attention" and (args[3:] or kwargs.get("attn_mask") is not None):
-        return None
-    if kind == "matmul" and getattr(function, "__name__", "") not in ("matmul", "__matmul__", "bmm", "mm"):
-        return None
     given = args[:count]
     depth = max((value.dim() for value in given if isinstance(value, Tensor)), default=0)
     rows = max((len(value) for value in given if isinstance(value, Tensor) and value.dim() == depth > 1), default=0)
-    if rows < 2:
-        return None
     batched = [_has_rows(value, rows, depth) for value in given]
-    if any(is_rows(value) and not has for value, has in zip(given, batched, strict=True)):
-        return None
-    if kind == "matmul" and (not batched[0] or (batched[1] and depth < 3)):
-        return None
-    if kind == "attention" and not all(batched):
+    strange = any(is_rows(value) for value in (*args[count:], *kwargs.values())) or any(
+        is_rows(value) and not has for value, has in zip(given, batched, strict=True)
+    )
+    if len(given) < count or rows < 2 or strange or not _pairs_rows(kind, function, args, kwargs, batched):
         return None
 
     def call(function: Any, own: Sequence[Tensor]) -> Any:
@@ -184,6 +211,16 @@ def _several(kind: str, function: Any, args: Any, kwargs: Mapping[str, Any], is_
         )
 
     return [value for value, has in zip(given, batched, strict=True) if has], call
+
+
+def _pairs_rows(kind: str, function: Any, args: Any, kwargs: Mapping[str, Any], batched: Sequence[bool]) -> bool:
+    """Say whether an operation of several tensors takes each row of one with the same row of the others."""
+    if kind == "attention":
+        return all(batched) and len(args) == 3 and kwargs.get("attn_mask") is None
+    if kind == "matmul":
+        plain = getattr(function, "__name__", "") in ("matmul", "__matmul__", "bmm", "mm")
+        return plain and batched[0] and not (batched[1] and args[0].dim() < 3)
+    return True
 
 
 def _has_rows(value: Any, rows: int, depth: int) -> bool:

@@ -10,13 +10,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from seewhy.engine.operations import kind_of, out_of_place, writes
-from seewhy.engine.row_kinds import (
-    CELLS,
-    CONVOLUTIONS,
-    FACTS,
-    row_by_row,
-    work,
-)
+from seewhy.engine.row_kinds import FACTS, HEAVY, row_by_row, work
 
 _HELD = "_seewhy_rows"
 
@@ -152,8 +146,7 @@ class Sharing(TorchFunctionMode):
         if taken is None:
             return None
         places, call = taken
-        heavy = kind in CONVOLUTIONS or kind in CELLS or kind in ("linear", "attention")
-        if not heavy and not any(rows_of(place) is not None for place in places):
+        if kind not in HEAVY and not any(rows_of(place) is not None for place in places):
             return None
         parts = [rows_of(place) or found_by_value(place) for place in places]
         own, where = together(parts)

@@ -196,7 +196,7 @@ def clip_test(probe: ClipProbe, name: str = "", *, shuffles: int = SHUFFLES) -> 
 
     readings = [first[0], first[1 + lower], *probe.readings(variants())]
     _, scores = _scored(probe, readings)
-    still, alone, backward, shuffled = _shares(scores)[2:].split([frames, frames, 1, shuffles])
+    still, alone, backward, shuffled = torch.split(_shares(scores)[2:], [frames, frames, 1, shuffles])
     return ClipTest(
         name,
         probe.bound.names[0],
@@ -228,7 +228,8 @@ def _one_place(still: Tensor, alone: Tensor, orders: Sequence[Tensor], shares: F
 def _orders(frames: int, count: int, seed: int) -> list[Tensor]:
     """Return other orders of the frames; two frames have only one."""
     generator = Generator().manual_seed(seed)
-    same, found = torch.arange(frames), []
+    same = torch.arange(frames)
+    found: list[Tensor] = []
     while len(found) < count:
         order = torch.randperm(frames, generator=generator)
         if not torch.equal(order, same):
@@ -253,7 +254,7 @@ def _stays(readings: Sequence[Reading], frames: int) -> dict[str, float]:
     if answer.dim() != 2 or answer.shape[1] < 2:
         return {}
     same = torch.tensor([bool(reading.output.argmax() == answer.argmax()) for reading in readings]).double()
-    empty, still, alone, backward, shuffled = same[1:].split([1, frames, frames, 1, len(same) - 3 - 2 * frames])
+    empty, still, alone, backward, shuffled = torch.split(same[1:], [1, frames, frames, 1, len(same) - 3 - 2 * frames])
     return {
         "best still": float(still.max()),
         "still": float(still.mean()),

@@ -1,6 +1,7 @@
 """Clips with some of their frames hidden, put in another order, or held."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, get_args
 
 import torch
@@ -32,7 +33,7 @@ def parts_of(frames: int, count: int) -> tuple[Run, ...]:
     if not 2 <= count <= frames:
         raise ConfigError(f"a clip of {frames} frames has from 2 to {frames} segments, got {count}")
     edges = [round(part * frames / count) for part in range(count + 1)]
-    return tuple(zip(edges[:-1], edges[1:], strict=True))
+    return tuple(pairwise(edges))
 
 
 def stand_ins(clip: Float[Tensor, "c t h w"], runs: Sequence[Run], kind: Hiding) -> Float[Tensor, "c t h w"]:
