@@ -84,7 +84,6 @@ def test_a_region_is_explained_end_to_end_and_a_wrong_question_says_what_fits(ca
         folder = tmp_path / str(number)
         code, out, err = command(capsys, "explain", photos[0], "--target", target, "-o", folder, "--json")
         assert code == 0, err
-        told = json.loads(out)
-        told = told[0] if isinstance(told, list) else told
+        [told] = json.loads(out)["photos"]
         assert told["top"] == [] and told["answers"][0]["score"] == pytest.approx(float(score), rel=1e-4)
         assert len(list(folder.iterdir())) == 4

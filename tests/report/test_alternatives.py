@@ -97,3 +97,11 @@ def _most(photo) -> int:
     with seewhy.Session(model) as session:
         answer = session.predict(session.samples([photo])[0].inputs[None])
     return int(answer.argmax(dim=1).flatten().mode().values)
+
+
+def test_a_page_says_which_part_of_the_picture_is_asked_about(photo):
+    mask = torch.zeros(64, 96)
+    mask[32:, 64:] = 1  # the photo is 96 x 64; a third of its width and half of its height
+    made = report(Pooled(3, dense=True), Region(0, mask=mask), photo, fit="squash")
+    [line] = [line for line in made.cautions if line.startswith("asked about")]
+    assert "17 %" in line and "lower right" in line

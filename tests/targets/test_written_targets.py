@@ -21,6 +21,7 @@ from seewhy.targets import FrameClass, Instance, Keypoint, MapMean, Prompts, Reg
         ("depth@10,20,30,40", MapMean, {"region": (10.0, 20.0, 30.0, 40.0), "channel": None}),
         ("near:1#10,20,30,40", MapMean, {"channel": 1, "sign": -1}),
         ("depth:", MapMean, {"region": None}),
+        ("flow:1#1,2,3,4", MapMean, {"channel": 1, "region": (1.0, 2.0, 3.0, 4.0), "name": "flow"}),
         ("frame:run@12", FrameClass, {"index": "run", "at": 12}),
         ("frame:run@4-8", FrameClass, {"at": (4, 9)}),
         ("frame:run@onset", FrameClass, {"at": "onset"}),

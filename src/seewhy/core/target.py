@@ -32,6 +32,7 @@ class BoundTarget:
         classes: the index of the class in question per image, where the target is the score of one class; None for any other.
         gone: where what is asked about may vanish from a changed image, such as a box: says for each image whether it has. Counted, and told.
         probability: reading to the probability of what is asked, one per image; None where it has none.
+        region: where a map of the answer is asked about a part of it: the weight of each of its cells, for each image.
     """
 
     score: Callable[[Reading], Float[Tensor, " b"]]
@@ -40,6 +41,7 @@ class BoundTarget:
     classes: tuple[int, ...] | None = None
     gone: Callable[[Reading], Bool[Tensor, " b"]] | None = None
     probability: Callable[[Reading], Float[Tensor, " b"]] | None = None
+    region: Float[Tensor, "b *cells"] | None = None
 
     def each(self, times: int) -> "BoundTarget":
         """Return the same question of `times` batches of these images that lie one after the other."""

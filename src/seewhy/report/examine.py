@@ -24,6 +24,7 @@ from seewhy.evaluation.area import SHARE, concentration, evidence_area, place
 from seewhy.evaluation.hide_test import HideTest as Test
 from seewhy.evaluation.hide_test import HideTestResult
 from seewhy.evaluation.scan_regions import scan_regions
+from seewhy.render.bar import percent
 from seewhy.report.alternatives import Alternative, alternatives, left_out
 from seewhy.report.photo import Answer, ChannelFinding, HideTest, PhotoReport
 from seewhy.report.words import probability as written
@@ -90,9 +91,26 @@ def ask(session: Session, sample: Sample, target: Target, method: Method, wanted
     else:  # the map alone may be made faster; what is asked beside it is asked of the network as it is
         explanation = session.answer([sample], [target], [method])[0][0]
     answer = block.shared.reading.output
-    for note in (*wanted.notes, *left_out(answer, question.target, session.model.labels)):
+    for note in (
+        *wanted.notes,
+        *_asked_about(question, sample),
+        *left_out(answer, question.target, session.model.labels),
+    ):
         explanation = explanation.noting(note)
     return Asked(explanation, session, sample, method, block, question, layer, wanted, begun)
+
+
+def _asked_about(question: Question, sample: Sample) -> tuple[str, ...]:
+    """Say which part of the picture is asked about, where it is a part of a map of the answer."""
+    region = question.bound.region
+    if region is None or region[0].dim() != 2:
+        return ()
+    weights = (region[0] / region[0].max()).float().cpu()
+    here = place(sample.to_source(weights).nan_to_num(0) > 0.5)
+    share = float((weights > 0).float().mean())
+    return (
+        f"asked about {percent(share)} of what the network sees{f': {here}' if here else ''}; the map shows what speaks for that, wherever it lies",
+    )
 
 
 def examine(asked: Asked, command: str = "") -> PhotoReport:

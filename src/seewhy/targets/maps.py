@@ -83,7 +83,8 @@ class MapMean(Target):
 
         over = "" if self.region is None else " over the region"
         name = f"{'' if self.sign > 0 else 'less of '}{self.name}{f' {channel}' if maps.shape[1] > 1 else ''}{over}"
-        return BoundTarget(score, (name,) * len(maps), self.unit)
+        region = None if self.region is None else weights
+        return BoundTarget(score, (name,) * len(maps), self.unit, region=region)
 
     def _channel(self, count: int) -> int:
         if self.channel is None and count > 1:

@@ -106,7 +106,7 @@ class Region(Target):
 
         names = tuple(self._name(int(index), labels) for index in classes)
         unit = self.unit if self.reduce == "mean" else f"{self.unit}, summed over cells"
-        return BoundTarget(score, names, unit, probability=lambda seen: over(seen, "probability") / size)
+        return BoundTarget(score, names, unit, probability=lambda seen: over(seen, "probability") / size, region=region)
 
     def _placed(self) -> Placed:
         if self.place is not None:

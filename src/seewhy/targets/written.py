@@ -53,12 +53,12 @@ def _region(about: str) -> Target:
     return Region(index, cut="border" if border else "whole", component=place)
 
 
-def _map(sign: int) -> Callable[[str], Target]:
+def _map(sign: int, name: str = "depth") -> Callable[[str], Target]:
     def read(about: str) -> Target:
         """Read "x,y,w,h", with "#1" before it for the second of several maps; nothing for the whole map."""
         channel, numbered, rest = about.rpartition("#")
         region = _numbers(rest) if rest else None
-        return MapMean(region, int(channel) if numbered and channel else None, sign)
+        return MapMean(region, int(channel) if numbered and channel else None, sign, name=name)
 
     return read
 
@@ -108,6 +108,7 @@ KINDS: Mapping[str, tuple[Callable[[str], Target], str]] = {
         _map(1),
         "depth:10,20,30,40, the mean of a map over x,y,width,height; depth:1#10,20,30,40, of its second channel",
     ),
+    "flow": (_map(1, "flow"), "flow:0#10,20,30,40, the mean of the first part of a flow over x,y,width,height"),
     "near": (_map(-1), "near:10,20,30,40, what makes that mean small"),
     "frame": (_frame, "frame:run@12, a class at a frame of an answer for each frame; frame:run@onset, where it begins"),
     "prompt": (_prompts, "prompt:a photo of a dog|a photo of a cat, why the first text and not the others"),
