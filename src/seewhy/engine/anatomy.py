@@ -130,7 +130,7 @@ class Anatomy:
             found = self._tokens[shape]
         if found is None:
             raise LayerError(
-                f"{self._name} has no sequence of tokens from which some can be dropped; that is for vision transformers in which all tokens look at each other"
+                f"{self._name} has no sequence of tokens from which some can be dropped; that is for vision transformers whose tokens all look at each other, without windows"
             )
         return found
 
