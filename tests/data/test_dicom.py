@@ -287,3 +287,15 @@ def test_dicom_files_are_known_by_ending_or_mark(tmp_path):
     assert not is_dicom(tmp_path / "notes")
     assert not is_dicom(tmp_path / "photo.jpg")
     assert header(bare, pixels=False).Modality == "CT"
+
+
+def test_wherever_pictures_are_taken_a_dicom_picture_is(tmp_path):
+    from seewhy.data.picture import files_in, read
+
+    picture, name = read(FILES / "MR_small.dcm")
+    assert np.array_equal(np.asarray(picture), np.asarray(read_dicom(FILES / "MR_small.dcm").picture))
+    assert name == "MR_small.dcm"
+    shutil.copy(FILES / "MR_small.dcm", tmp_path / "a.dcm")
+    assert files_in(tmp_path) == [tmp_path / "a.dcm"]
+    with pytest.raises(DataError, match="a volume, and a single picture"):
+        read(FILES / "rtdose.dcm")

@@ -43,12 +43,14 @@ def is_dicom(path: Path) -> bool:
     """Say whether a file is a DICOM file: by its ending, or without one by the letters DICM after 128 bytes."""
     if path.suffix.lower() in ENDINGS:
         return True
-    if (path.suffix and not path.suffix[1:].isdigit()) or not path.is_file():
+    if path.suffix and not path.suffix[1:].isdigit():
         return False
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             return file.read(132)[128:] == b"DICM"
-    except OSError:
+    except OSError:  # whoever reads it as something else says what is wrong with it
         return False
 
 

@@ -12,7 +12,10 @@ from seewhy.errors import DataError
 
 def is_scan(path: Path) -> bool:
     """Say whether a path is a medical file, or a folder with the slices of a series."""
-    return is_nifti(path) or (is_series(path) if path.is_dir() else is_dicom(path))
+    try:
+        return is_nifti(path) or (is_series(path) if path.is_dir() else is_dicom(path))
+    except OSError:  # such as a name that is too long, or a folder that may not be read: whoever reads it says so
+        return False
 
 
 def read_scan(path: str | Path, time: int | None = None) -> Scan:

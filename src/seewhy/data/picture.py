@@ -13,6 +13,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from seewhy.core.sample import Sample
+from seewhy.data.dicom import read_dicom
+from seewhy.data.dicom_file import is_dicom
 from seewhy.engine.model import Fit, Model
 from seewhy.engine.preprocessing import prepare
 from seewhy.errors import DataError
@@ -33,6 +35,8 @@ ENDINGS = frozenset(
         ".pgm",
         ".pbm",
         ".avif",
+        ".dcm",
+        ".dicom",
     }
 )
 """Endings that are looked for in a folder; a single file may have any."""
@@ -53,14 +57,14 @@ def read(source: Any) -> tuple[Image.Image, str]:
     """Return a picture, upright and in 8-bit RGB, and its name.
 
     Args:
-        source: a path, a PIL picture, a uint8 array (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), or a float tensor or array (c, h, w)
-            with values from 0 to 1.
+        source: a path (of a DICOM file too: it is read as a viewer shows it), a PIL picture, a uint8 array (h, w), (h, w, 1), (h, w, 3) or
+            (h, w, 4), or a float tensor or array (c, h, w) with values from 0 to 1.
 
     Raises:
         DataError: no such file, not a picture, broken, too large, or an array of another kind.
     """
     if isinstance(source, (str, Path)):
-        return _open(Path(source)), Path(source).name
+        return _of_scan(Path(source)) if is_dicom(Path(source)) else (_open(Path(source)), Path(source).name)
     if isinstance(source, Image.Image):
         name = Path(getattr(source, "filename", "") or "picture").name
         with _told(name):
@@ -74,6 +78,15 @@ def read(source: Any) -> tuple[Image.Image, str]:
     raise DataError(
         f"a picture is a path, a PIL image, a uint8 array (h, w, 3) or a float tensor (3, h, w) in 0-1; got {type(source).__name__}"
     )
+
+
+def _of_scan(path: Path) -> tuple[Image.Image, str]:
+    """Return the picture of a DICOM file as a viewer shows it, and its name without what identifies a patient."""
+    check_file(path)
+    scan = read_dicom(path)
+    if scan.picture is None:
+        raise DataError(f"{path} is {'frames in time' if scan.clip else 'a volume'}, and a single picture was wanted")
+    return scan.picture, scan.name
 
 
 def _open(path: Path) -> Image.Image:
