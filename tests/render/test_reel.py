@@ -66,6 +66,7 @@ def test_one_scale_for_all_frames():
 def test_frames_of_a_sheet():
     importance = np.array([0.0, 5.0, 1.0, 5.0, 9.0])
     assert strongest_frames(importance, 3) == [4, 1, 3]  # the earlier of equals first
+    assert strongest_frames(-importance, 3) == [4, 1, 3]  # what speaks against it is strong, too
     assert uniform_frames(5, 3) == [0, 2, 4]
     assert uniform_frames(2, 6) == [0, 1]
     assert reel_of().picked(2, 2) == [("strongest", [2, 3]), ("evenly", [0, 3])]

@@ -111,10 +111,23 @@ def test_boxes_lie_in_source_pixels_after_crop_and_letterbox():
 def test_what_is_hidden_is_the_tubes_and_never_more_than_a_fifth(asked):
     made = asked.explanation
     found = tubes(evidence(made)[0])
-    assert torch.equal(hidden_area(made, found), torch.stack([tube.cells for tube in found]).any(dim=0))
+    area, words = hidden_area(made, found)
+    assert torch.equal(area, torch.stack([tube.cells for tube in found]).any(dim=0))
+    assert words == "the tubes"
     flat = replace(made, heatmap=torch.rand(made.heatmap.shape, generator=torch.Generator().manual_seed(0)) + 5)
-    area = hidden_area(flat, tubes(evidence(flat)[0]))
+    area, words = hidden_area(flat, tubes(evidence(flat)[0]))
     assert float(area.float().mean()) == pytest.approx(0.2, abs=0.001)
+    assert "lies in the tubes" in words
+
+
+def test_scattered_evidence_is_tested_too(asked):
+    noise = torch.zeros_like(asked.explanation.heatmap)
+    noise[:, ::2, ::4, ::4] = 1 + torch.rand(noise[:, ::2, ::4, ::4].shape, generator=torch.Generator().manual_seed(0))
+    report = examine_clip(replace(asked, explanation=replace(asked.explanation, heatmap=noise)), timed=False)
+    assert report.tubes == ()
+    assert "scattered" in report.outlined
+    assert report.hide_test is not None
+    assert "scattered in small pieces" in clip_page(report)
 
 
 def test_the_page_holds_every_frame_its_numbers_and_no_foreign_text(report):
@@ -152,7 +165,7 @@ def test_a_map_of_zeros_is_said_to_be_one(asked):
     assert report.concentration is None
     assert "same everywhere" in margins_words(report.margins)
     assert "no frame speaks for it" in when_words(report)
-    assert "None: the map holds no positive evidence" in clip_page(report)
+    assert "None: the map holds no evidence for the answer" in clip_page(report)
 
 
 def test_the_timeline_stands_on_the_page_and_in_the_numbers(asked):

@@ -77,6 +77,8 @@ def _facts(report: ClipReport) -> Table:
     table.add_row("  map", Text(margins_words(report.margins)))
     for number, tube in enumerate(report.tubes[:TUBES], start=1):
         table.add_row(f"  tube {number}", Text(tube_words(tube)))
+    if not report.tubes and report.outlined:
+        table.add_row("  tubes", Text("none: the evidence is scattered in small pieces"))
     if len(report.tubes) > TUBES:
         table.add_row("", Text(f"and {len(report.tubes) - TUBES} more, in the JSON file"))
     if report.hide_test is not None:

@@ -289,8 +289,8 @@ def write_reel(path: str | PathLike[str], reel: Reel, *, force: bool = False) ->
 
 
 def strongest_frames(importance: Float[np.ndarray, " t"], count: int) -> list[int]:
-    """Return the frames with the largest importance, strongest first, the earlier of equals first."""
-    return [int(frame) for frame in np.argsort(-importance, kind="stable")[:count]]
+    """Return the frames with the largest importance, for or against, strongest first, the earlier of equals first."""
+    return [int(frame) for frame in np.argsort(-np.abs(importance), kind="stable")[:count]]
 
 
 def uniform_frames(length: int, count: int) -> list[int]:

@@ -78,6 +78,7 @@ class ClipReport:
         margins: how much of the map time, place and both together tell; None for a map that is the same everywhere.
         concentration: share of the evidence in the strongest fifth of space-time; None if there is none.
         hide_test: None where it was not run.
+        outlined: what has a line around it, and what the hide test blurs, in words; empty where nothing has.
         timeline: what is lost without each frame, when the answer was decided, whether time matters; None where it was not asked for.
         shapes: steps and cells of the raw map (t, h, w).
         figures, covered, cost, cautions, command, provenance: as in `PhotoReport`.
@@ -101,6 +102,7 @@ class ClipReport:
     concentration: float | None
     hide_test: HideTest | None
     shapes: tuple[int, ...]
+    outlined: str = ""
     timeline: Timeline | None = None
     figures: dict[str, float] = field(default_factory=dict)
     covered: str = ""

@@ -11,7 +11,7 @@ from seewhy.core.explanation import Explanation
 from seewhy.core.reel import drawn_area
 from seewhy.core.sample import Geometry, Sample
 from seewhy.engine.probe import NetworkProbe
-from seewhy.evaluation.area import SHARE, concentration, evidence
+from seewhy.evaluation.area import SHARE, concentration, evidence, evidence_area
 from seewhy.evaluation.hide_test import HideTest as Test
 from seewhy.evaluation.hide_test import HideTestResult
 from seewhy.evaluation.time_tests import IMAGE
@@ -22,6 +22,9 @@ from seewhy.report.clip import ClipReport, ClipTube, TopClass, TubeRow
 from seewhy.report.examine import Asked, cautions, estimate_figures, layers_of, likeliest, probability_of, viewed
 from seewhy.report.photo import HideTest
 from seewhy.targets import ClassScore
+
+SCATTERED = 0.25
+"""Tubes that hold less than this share of the evidence are not what an answer rests on."""
 
 
 def examine_clip(asked: Asked, command: str = "", *, timed: bool = True) -> ClipReport:
@@ -34,7 +37,7 @@ def examine_clip(asked: Asked, command: str = "", *, timed: bool = True) -> Clip
     """
     main, sample = asked.explanation, asked.sample
     found = tubes(evidence(main)[0])
-    area = hidden_area(main, found)
+    area, outlined = hidden_area(main, found)
     tested = _tested(asked, area) if asked.wanted.hide_test else None
     drawn = main.reel(area=area, title=f"why {main.targets[0]}? · {sample.name}")
     held = float(concentration(main)[0])
@@ -59,6 +62,7 @@ def examine_clip(asked: Asked, command: str = "", *, timed: bool = True) -> Clip
         margins=margins(main.heatmap[0]),
         concentration=None if held != held else held,  # noqa: PLR0124 (NaN)
         hide_test=_hide_test(asked, main, tested, drawn.frames.shape[1:3]),
+        outlined=outlined if bool(area.any()) else "",
         timeline=times,
         shapes=tuple(main.heatmap.shape[1:]),
         figures=estimate_figures(main),
@@ -76,15 +80,21 @@ def _top(asked: Asked, main: Explanation) -> tuple[TopClass, ...]:
     return tuple(TopClass(name, share, index == explained) for name, share, index in likeliest(asked))
 
 
-def hidden_area(made: Explanation, found: list[Tube]) -> Bool[Tensor, "t h w"]:
-    """Return what the hide test blurs: all tubes; where they fill more than a fifth of the clip, the strongest fifth of it inside them."""
+def hidden_area(made: Explanation, found: list[Tube]) -> tuple[Bool[Tensor, "t h w"], str]:
+    """Return what the hide test blurs, and what that is in words.
+
+    All tubes; where they fill more than a fifth of the clip, the strongest fifth of it inside them; where they hold less than a quarter of the evidence,
+    which is then scattered, the strongest fifth of the clip.
+    """
+    if sum(tube.share for tube in found) < SCATTERED:
+        return evidence_area(made)[0], "the strongest fifth of space and time, as the evidence is scattered"
     heat = evidence(made)[0]
-    area = torch.zeros(heat.shape, dtype=torch.bool)
-    for tube in found:
-        area |= tube.cells
-    if float(area.float().mean()) > SHARE:
-        area &= strongest((heat * area)[None], SHARE)[0]
-    return area
+    area = torch.stack([tube.cells for tube in found]).any(dim=0)
+    if float(area.float().mean()) <= SHARE:
+        return area, "the tubes"
+    return area & strongest((heat * area)[None], SHARE)[
+        0
+    ], "the strongest fifth of space and time, which lies in the tubes"
 
 
 def _tested(asked: Asked, area: Bool[Tensor, "t h w"]) -> HideTestResult | None:

@@ -47,6 +47,7 @@ def clip_numbers(report: ClipReport) -> dict[str, Any]:
             "explained_by": None if report.margins is None else asdict(report.margins),
             "concentration": report.concentration,
             "hide_test": hide_test(report.hide_test) if report.hide_test else None,
+            "outlined": report.outlined,
             "timeline": None if report.timeline is None else report.timeline.numbers(),
             "figures": report.figures,
             "coverage": report.covered,

@@ -8,6 +8,6 @@ from seewhy.report.clip_words import answer_words, verdicts, when_words
 
 def clip_sheet(report: ClipReport) -> Image.Image:
     """Draw the strongest frames and evenly spread ones, each with its time and importance."""
-    lines = ("outlined: the tubes",) if report.tubes else ("no tubes: nothing speaks for it",)
+    lines = (f"outlined: {report.outlined}" if report.outlined else "nothing is outlined, as nothing speaks for it",)
     notes = (f"{report.answer}, {answer_words(report)}", *lines, when_words(report), *verdicts(report))
     return report.reel.sheet(report.reel.picked(), notes=notes)

@@ -5,7 +5,6 @@ from seewhy.render.bar import figures, percent
 from seewhy.report.clip import ClipReport, ClipTube
 from seewhy.report.words import hide_line, probability
 
-
 _IN_PLACE = {"freeze": "the frame before it", "interpolate": "a blend of its neighbours", "blur": "the frame blurred"}
 
 
@@ -61,7 +60,7 @@ def tube_words(tube: ClipTube) -> str:
 def verdicts(report: ClipReport) -> tuple[str, ...]:
     """Return what the tests say, a line each."""
     test = report.hide_test
-    line = "hide test: not run" if test is None else hide_line(test).replace("this area", "the tubes")
+    line = "hide test: not run" if test is None else hide_line(test).replace("this area", report.outlined)
     return (line, *time_words(report))
 
 
