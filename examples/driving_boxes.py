@@ -379,8 +379,8 @@ def pictured(trial: Trial, model: seewhy.Model, shown: list[Street], path: Path)
     whole.save(path)
 
 
-def main(shown: list[Street], out: Path, steps: int, masks: int, most: int) -> None:
-    """Train, count, explain what is found and missed in photos that were held out, and try whether the maps are right."""
+def main(shown: list[Street], out: Path, steps: int, masks: int, most: int) -> list[Trial]:
+    """Train, count, explain what is found and missed in photos that were held out, and return whether the maps were right."""
     torch.manual_seed(0)
     held, learned = shown[::5], [street for at, street in enumerate(shown) if at % 5]
     model = detector()
@@ -418,6 +418,7 @@ def main(shown: list[Street], out: Path, steps: int, masks: int, most: int) -> N
             one, model, shown, out / f"{Path(one.photo).stem}.{one.title.partition(':')[0].replace(' ', '-')}.tried.png"
         )
     print(f"wrote {out}")
+    return trials
 
 
 def asked(truth: Truth, street: Street, model: seewhy.Model) -> bool:
