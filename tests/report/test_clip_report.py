@@ -168,6 +168,14 @@ def test_a_map_of_zeros_is_said_to_be_one(asked):
     assert "None: the map holds no evidence for the answer" in clip_page(report)
 
 
+def test_frames_far_apart_are_told(asked):
+    far = replace(asked.sample.clip, seconds=tuple(5.0 * n for n in range(FRAMES)))
+    sample = replace(asked.sample, clip=far)
+    slow = replace(asked, sample=sample, explanation=replace(asked.explanation, samples=(sample,)))
+    assert any("The frames lie 5 s apart" in line for line in examine_clip(slow, timed=False).cautions)
+    assert not any("apart" in line for line in examine_clip(asked, timed=False).cautions)
+
+
 def test_the_timeline_stands_on_the_page_and_in_the_numbers(asked):
     report = examine_clip(asked, timed=True)
     found, page = clip_numbers(report)["timeline"], clip_page(report)

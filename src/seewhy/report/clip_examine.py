@@ -18,11 +18,14 @@ from seewhy.evaluation.time_tests import IMAGE
 from seewhy.evaluation.timeline import Timeline, timeline
 from seewhy.ops.areas import strongest
 from seewhy.ops.tubes import HELD, Slice, Tube, margins, tubes
+from seewhy.render.reel import Reel
 from seewhy.report.clip import ClipReport, ClipTube, TopClass, TubeRow
 from seewhy.report.examine import Asked, cautions, estimate_figures, layers_of, likeliest, probability_of, viewed
 from seewhy.report.photo import HideTest
 from seewhy.targets import ClassScore
 
+APART = 1.0
+"""From this many seconds between frames on, a page says that motion between them is not seen."""
 SCATTERED = 0.25
 """Tubes that hold less than this share of the evidence are not what an answer rests on."""
 
@@ -68,7 +71,7 @@ def examine_clip(asked: Asked, command: str = "", *, timed: bool = True) -> Clip
         figures=estimate_figures(main),
         covered=str(main.coverage or ""),
         cost=_costs(asked, tested, times),
-        cautions=cautions(asked, main, sureness, tested) + _time_cautions(times),
+        cautions=cautions(asked, main, sureness, tested) + _gap_caution(drawn) + _time_cautions(times),
         command=command,
         provenance=main.provenance
         | {"method": method.key, "settings": method.settings(), "held by tubes": HELD, "area": SHARE},
@@ -126,6 +129,15 @@ def _timeline(asked: Asked) -> Timeline:
     classes = asked.question.bound.classes
     target = asked.question.target if classes is None else ClassScore(classes)
     return timeline(asked.session, asked.sample, target, segments=None)
+
+
+def _gap_caution(drawn: Reel) -> tuple[str, ...]:
+    """Say where frames lie so far apart that motion between them is not seen."""
+    if drawn.seconds is None or drawn.gap < APART:
+        return ()
+    return (
+        f"The frames lie {drawn.gap:.2g} s apart: what happens between them, motion too, the network has not seen. Frames closer together: a stride.",
+    )
 
 
 def _time_cautions(found: Timeline | None) -> tuple[str, ...]:
