@@ -94,7 +94,7 @@ def test_gradients_are_those_of_finite_differences(target):
     [
         (lambda: score(Similarity([1.0, 0.0, 0.0])), "have 2 numbers, and the one to compare with has shape"),
         (lambda: Similarity([0.0, 0.0]), "not all zero"),
-        (lambda: Similarity([1.0], "cos"), "one of cosine, dot, distance"),
+        pytest.param(lambda: Similarity([1.0], "cos"), "one of cosine, dot, distance", marks=pytest.mark.door),
         (lambda: score(Similarity([1.0, 0.0]), Reading(torch.zeros(1, 2, 3, 3))), "name a layer"),
         (lambda: score(Prompts(("x",), 0, None, TEXTS[:1, :1])), "2 numbers, and those of the texts have 1"),
         (lambda: Prompts(("x", "x")), "no two the same"),

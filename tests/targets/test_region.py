@@ -134,7 +134,7 @@ def test_a_mask_at_source_size_counts_cells_of_a_coarser_answer_by_the_share_tha
             "nowhere outside of the mask",
         ),
         (lambda: Region("road", cut="false-negative"), "needs a mask"),
-        (lambda: Region("road", cut="edge"), "one of whole, false-negative"),
+        pytest.param(lambda: Region("road", cut="edge"), "one of whole, false-negative", marks=pytest.mark.door),
         (lambda: Region("road", mask=np.ones((4, 6))).bind(Reading(maps()), LABELS), "ask with seewhy.explain"),
         (lambda: score(Region("road"), maps()[0, :, :, 0][None, :, 0]), r"region:NAME|label:NAME"),
         (lambda: score(Region(3), maps()), "there is no class 3"),

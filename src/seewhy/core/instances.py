@@ -25,7 +25,7 @@ class Instances:
         return torch.cat([count, self.chances, self.masks.to(self.chances)], dim=2)
 
     @classmethod
-    def unpacked(cls, answer: Float[Tensor, "b n width"]) -> "Instances | None":
+    def unpacked(cls, answer: Float[Tensor, "b ..."]) -> "Instances | None":
         """Read what `packed` gave; None where it is something else."""
         if answer.dim() != 3 or not answer.shape[1] or answer.shape[2] < 3:
             return None

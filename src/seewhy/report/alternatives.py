@@ -85,7 +85,7 @@ def _prompts(reading: Reading, target: Prompts, most: int) -> tuple[Alternative,
     return tuple(sorted(rows, key=lambda row: -row.probability)[:most])
 
 
-def left_out(answer: Float[Tensor, "b k"], target: Target, labels: Sequence[str] | None) -> tuple[str, ...]:
+def left_out(answer: Float[Tensor, "b ..."], target: Target, labels: Sequence[str] | None) -> tuple[str, ...]:
     """Say which labels were left out of the found ones because the network has never learned them."""
     if not isinstance(target, FoundLabels):
         return ()

@@ -48,7 +48,7 @@ class FoundLabels(Target):
             )
         return replace(self, link=probability)
 
-    def found(self, answer: Float[Tensor, "1 k"], labels: Sequence[str] | None) -> tuple[list[int], list[int]]:
+    def found(self, answer: Float[Tensor, "1 ..."], labels: Sequence[str] | None) -> tuple[list[int], list[int]]:
         """Return the labels that reach their operating point, the most probable first, and those that the network has never learned.
 
         Raises:
