@@ -1,11 +1,8 @@
 """An ascent: scores and gradients are the network's own, and no more of it runs than leads to the target."""
 
-import pytest
 import torch
 from torch import nn
 
-import seewhy
-from clips import Planted3D
 from networks import SmallCNN, seeded
 from seewhy.api import Session
 from seewhy.rules.rectifiers import reviving
@@ -99,9 +96,3 @@ def test_what_nothing_can_wake_is_tried_once():
     before = session.cost.partial
     assert not ascent.slope(images)[1].any()
     assert session.cost.partial - before == 1
-
-
-def test_no_picture_is_made_for_a_network_that_takes_clips():
-    model = seewhy.Model(Planted3D().eval(), size=32, frames=16, mean=0.0, std=1.0, layout="bcthw")
-    with pytest.raises(seewhy.TargetError, match="takes clips"):
-        seewhy.visualize(model, [0], steps=2)

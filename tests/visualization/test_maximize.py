@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from clips import Planted3D
 from networks import SmallCNN, SmallViT, seeded
 from seewhy.engine.model import Model
 from seewhy.engine.session import Session
@@ -182,3 +183,9 @@ def test_what_is_missing_or_wrong_is_said(cnn):
         Climb(steps=0)
     with pytest.raises(ConfigError, match="2 x 2"):
         Climb(size=(1, 8))
+
+
+def test_no_picture_is_made_for_a_network_that_takes_clips():
+    model = Model(Planted3D().eval(), size=32, frames=16, mean=0.0, std=1.0, layout="bcthw")
+    with pytest.raises(ModelError, match="takes clips"):
+        maximize(Session(model), ClassScore(0), Climb(steps=2))

@@ -195,11 +195,8 @@ class Session:
         """Return what scores pictures of the size of `start` on their way up to a target; see `seewhy.engine.ascent.Ascent`.
 
         Raises:
-            TargetError: the network is a black box, which gives no gradient, or takes no pictures.
+            TargetError: the network is a black box, which gives no gradient.
         """
-        if start.dim() == 4 and (self.model.for_clips or self.model.depth is not None):
-            kind = "clips" if self.model.for_clips else "volumes"
-            raise TargetError(f"pictures are made for networks that take pictures, and {self.model.title} takes {kind}")
         if is_black_box(self.network.module):
             raise TargetError(
                 f"a picture climbs along a gradient, and {self.model.title} is a black box, which only answers"

@@ -159,7 +159,10 @@ def settled(curve: Sequence[float]) -> bool:
 
 
 def picture_shape(model: Model, climb: Climb) -> tuple[int, int, int]:
-    """Return channels, height and width of the pictures for a model."""
+    """Return channels, height and width of the pictures for a model; raise `ModelError` where it takes none, or does not say how."""
+    if model.for_clips or model.depth is not None:
+        kind = "clips" if model.for_clips else "volumes"
+        raise ModelError(f"pictures are made for networks that take pictures, and {model.title} takes {kind}")
     size = climb.size or model.input_size
     if size is None or model.mean is None or model.std is None:
         raise ModelError(
