@@ -92,7 +92,9 @@ def session_of(network: nn.Module, layout: str = "btchw") -> seewhy.Session:
     return seewhy.Session(seewhy.Model(network.eval(), frames=16, layout=layout))  # type: ignore[arg-type]
 
 
-def variants_of(session: seewhy.Session, clips: Tensor, target: seewhy.Target | None = None) -> tuple[ClipVariants, Bill]:
+def variants_of(
+    session: seewhy.Session, clips: Tensor, target: seewhy.Target | None = None
+) -> tuple[ClipVariants, Bill]:
     bill, target = Bill(), target or ClassScore(0)
     block = session.block(session.network.accept(clips), target.needs())
     return ClipVariants(Question(block, target), bill), bill
@@ -157,7 +159,7 @@ def test_a_network_that_mixes_frames_first_runs_whole_and_says_so():
     list(variants.scores(one[None] for one in changed(planted_clip()[0])[:5]))
     assert bill.cost == Cost(forwards=6)
     assert bill.remarks == (
-        "each changed clip ran through the whole network: it mixes frames before it has seen each alone",
+        "each changed clip ran through the whole network: it mixes frames at once, or does little with each alone",
     )
 
 

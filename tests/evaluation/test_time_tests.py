@@ -160,6 +160,19 @@ def test_log_odds_are_against_all_other_classes():
     assert found.score == pytest.approx(float((share / (1 - share)).log()), rel=1e-6)
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_number_is_tested_whichever_way_it_goes_and_however_small(sign):
+    class Number(BagOfTwo):
+        def answer(self, score: Tensor) -> Tensor:
+            return sign * (1e-3 * score[:, None] + 1e-4)
+
+    probe = ClipProbe(session_of(Number()), clip_of(), seewhy.targets.Regression())
+    found = time_tests([clip_test(probe)])
+    assert found.clips[0].unit != "log-odds"
+    assert found.verdict == "several frames", found.text()
+    assert not found.stays
+
+
 def test_order_that_raises_the_score_is_order_too():
     found = trial_of(Flicker(), clip_for(Flicker))
     assert float(found.shuffled.min()) > 1.5

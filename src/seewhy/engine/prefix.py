@@ -76,7 +76,7 @@ class ClipVariants(Partial[Tensor]):
         except (ModelError, RuntimeError, TypeError, ValueError, IndexError) as error:
             return f"its rows cannot be followed ({str(error).strip().partition(chr(10))[0]})"
         if left > WORTH:
-            return "it mixes frames before it has seen each alone"
+            return "it mixes frames at once, or does little with each alone"
         wanted = self.network.forward(rows, self.needs).reading
         alike = agree(found.output, wanted.output) and all(
             agree(found.activation[name], one) for name, one in wanted.activation.items()

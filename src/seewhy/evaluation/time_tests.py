@@ -22,7 +22,10 @@ KEPT = 0.9
 LOST = 0.75
 """Order is needed where at most this share stays; between the two it is undecided."""
 LEAST = 0.5
-"""Least distance (in the unit of the score, which are log-odds for classes) from an empty clip's score at which shares of it are taken."""
+"""Least distance in log-odds from an empty clip's score at which shares of it are taken."""
+LEAST_PART = 0.01
+"""The same for targets that are no classes, as a part of the larger of the two scores."""
+LOG_ODDS = "log-odds"
 SHUFFLES = 10
 
 IMAGE, SEVERAL, ORDER, UNDECIDED = "image model", "several frames", "order", "undecided"
@@ -32,7 +35,7 @@ IMAGE, SEVERAL, ORDER, UNDECIDED = "image model", "several frames", "order", "un
 class ClipTest:
     """What one clip's score becomes. Shares are of the score's distance from that of an empty clip.
 
-    An empty clip has one colour everywhere and always: the clip's own mean, or 0 in the network's units, whichever scores less; a network that
+    An empty clip has one colour everywhere and always: the clip's own mean, or 0 in the network's units, whichever scores less (for targets that are no classes: whichever is farther); a network that
     reads nothing but the colour would score the former as the clip itself.
 
     Attributes:
@@ -65,7 +68,10 @@ class ClipTest:
     @property
     def told(self) -> bool:
         """Whether the clip says more than an empty one, so that shares mean something."""
-        return self.score - self.empty >= LEAST
+        distance = self.score - self.empty
+        if self.unit == LOG_ODDS:
+            return distance >= LEAST
+        return abs(distance) > LEAST_PART * max(abs(self.score), abs(self.empty))
 
 
 @dataclass(frozen=True)
@@ -185,7 +191,8 @@ def clip_test(probe: ClipProbe, name: str = "", *, shuffles: int = SHUFFLES) -> 
     clip, frames = probe.clip, probe.frames
     first = list(probe.readings([clip, even(clip), torch.zeros_like(clip)]))
     unit, (score, *nothing) = _scored(probe, first)
-    lower = min(range(len(nothing)), key=lambda kind: float(nothing[kind]))
+    against = nothing if unit == LOG_ODDS else [-abs(one - score) for one in nothing]  # a number has no lower side
+    lower = min(range(len(nothing)), key=lambda kind: float(against[kind]))
     empty, orders = (even(clip), torch.zeros_like(clip))[lower], _orders(frames, shuffles, probe.session.seed)
 
     def variants() -> Iterator[Float[Tensor, "c t h w"]]:
@@ -245,7 +252,7 @@ def _scored(probe: ClipProbe, readings: Sequence[Reading]) -> tuple[str, Float[T
     logits = torch.cat([upcast(reading.output) for reading in readings]).double().cpu()
     this = bound.classes[0]
     others = torch.cat([logits[:, :this], logits[:, this + 1 :]], dim=1)
-    return "log-odds", logits[:, this] - others.logsumexp(dim=1)
+    return LOG_ODDS, logits[:, this] - others.logsumexp(dim=1)
 
 
 def _stays(readings: Sequence[Reading], frames: int) -> dict[str, float]:
