@@ -215,7 +215,7 @@ class VideoFile(Moving):
             self._av.open(
                 str(self._path.absolute()),
                 metadata_errors="replace",
-                options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
+                container_options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
             ) as container,
         ):
             yield container, self._stream(container)

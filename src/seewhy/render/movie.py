@@ -64,7 +64,7 @@ def write_movie(
     settings = _Settings(_encoder(av), quality, longest, frame_ticks(rate))
     with (
         written_whole(path, force=force) as begun,
-        av.open(str(begun), "w", format="mp4", options={"movflags": "+faststart"}) as container,
+        av.open(str(begun), "w", format="mp4", container_options={"movflags": "+faststart"}) as container,
     ):
         writer = _Writer(container, settings)
         for pixels, tick in timed(frames, rate, seconds, str(path)):
