@@ -119,6 +119,22 @@ def test_nothing_is_left_of_a_clip_that_fails_half_way(folder, monkeypatch):
     assert list((folder / "out").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("model", "step"), [("model.py", "explaining_clips.examine_clip"), ("windows.py", "explaining_videos.video_sheet")]
+)
+def test_control_c_leaves_nothing_behind(folder, monkeypatch, model, step):
+    write_movie(folder / "a.mp4", frames(60), rate=10)
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"seewhy.cli.{step}", interrupted)
+    result = run(folder, folder / "a.mp4", "--no-timeline", "--no-hide-test", model=model)
+    assert result.exit_code == 130
+    assert "interrupted: 0 of 1 done" in result.stderr
+    assert list((folder / "out").iterdir()) == []
+
+
 def test_a_picture_model_refuses_a_video_and_a_clip_model_a_picture(folder):
     write_movie(folder / "a.mp4", frames(8), rate=10)
     Image.fromarray(frames(1)[0]).save(folder / "a.jpg")

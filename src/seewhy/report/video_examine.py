@@ -128,7 +128,15 @@ def one_scale(reports: list[ClipReport]) -> list[ClipReport]:
     """Return reports whose maps are drawn on one scale, that of the strongest of them."""
     limit = max(report.reel.limit for report in reports)
     said = reports[0].reel.normalization.replace("of the whole clip", "of all windows shown")
-    return [replace(report, reel=replace(report.reel, limit=limit, normalization=said)) for report in reports]
+    return [
+        replace(report, reel=replace(report.reel, limit=limit, normalization=said, title=_title(report)))
+        for report in reports
+    ]
+
+
+def _title(report: ClipReport) -> str:
+    """Return the line above a window, which says where in the video it lies."""
+    return f"why {report.answer}? · {report.name}, {report.reel.times[0]:.2f} to {report.reel.times[-1]:.2f} s"
 
 
 def _prepared(asked: VideoQuestion, clips: Clips) -> Iterator[tuple[int, Sample]]:
