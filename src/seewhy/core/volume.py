@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from PIL import Image
 from torch import Tensor
 
@@ -71,9 +71,9 @@ class Turn:
     axes: tuple[int, int, int] = (0, 1, 2)
     flips: tuple[bool, bool, bool] = (False, False, False)
 
-    def apply(self, values: Float[np.ndarray, "d h w"]) -> Float[np.ndarray, "d2 h2 w2"]:
+    def apply(self, values: Shaped[np.ndarray, "d h w"]) -> Shaped[np.ndarray, "a b c"]:
         """Return values in the new orientation."""
-        turned: Float[np.ndarray, "d2 h2 w2"] = values.transpose(self.axes)
+        turned: Shaped[np.ndarray, "a b c"] = values.transpose(self.axes)
         return turned[tuple(slice(None, None, -1 if flip else 1) for flip in self.flips)]
 
     def undo(self, values: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from PIL import Image, ImageDraw
 
 from seewhy.render.bar import bar, figures
@@ -42,9 +42,9 @@ class Stack:
         return first, second, third
 
 
-def plane(values: Float[np.ndarray, "d h w"], name: str, at: tuple[int, int, int]) -> Float[np.ndarray, "r c"]:
+def plane(values: Shaped[np.ndarray, "d h w"], name: str, at: tuple[int, int, int]) -> Shaped[np.ndarray, "r c"]:
     """Return one plane through a place, as it is shown: the head above in coronal and sagittal planes."""
-    cut: Float[np.ndarray, "r c"] = values[at[0]]
+    cut: Shaped[np.ndarray, "r c"] = values[at[0]]
     if name == "coronal":
         cut = values[::-1, at[1], :]
     elif name == "sagittal":

@@ -74,7 +74,7 @@ def _shrunk(volume: Volume, size: tuple[int, int, int]) -> Volume:
     return replace(volume, values=_on(volume.values, size), affine=volume.affine @ to_old, window=volume.shown)
 
 
-def _map_on(heatmap: Float[np.ndarray, "d h w"], size: tuple[int, int, int]) -> Float[np.ndarray, "d h w"]:
+def _map_on(heatmap: Float[np.ndarray, "d h w"], size: tuple[int, int, int]) -> Float[np.ndarray, "a b c"]:
     seen = np.isfinite(heatmap)
     if seen.all():
         return _on(heatmap, size)
