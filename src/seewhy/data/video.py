@@ -25,10 +25,6 @@ ENDINGS = frozenset(
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegvideo,mpegts,asf,flv,ogg,gif,apng,webp_pipe"
 """Formats that are read. Others, such as playlists, which name further files and addresses, are not tried."""
 
-THREADS = 4
-"""Threads that decode a frame together at most. Frames are not decoded beside one another, because what a decoder makes of damaged ones
-would then differ from run to run."""
-
 
 def is_video(path: Path) -> bool:
     """Say whether a file is a video, by its ending."""
@@ -248,7 +244,7 @@ class VideoFile(Moving):
                 f"at most {MOST_PIXELS // 10**6} million pixels are decoded"
             )
         context.options = {"max_pixels": str(MOST_PIXELS)}
-        context.thread_type, context.thread_count = "SLICE", THREADS
+        context.thread_count = 1  # with several, what a decoder makes of damaged frames differs from run to run
         return stream
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[Any]:
