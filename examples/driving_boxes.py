@@ -2,7 +2,7 @@
 
     python examples/driving_boxes.py PICTURES BOXES OUT [STEPS] [MASKS]
 
-PICTURES holds photos, BOXES for each a .txt of YOLO with COCO's class numbers. A head of 0.3 million weights is trained on top of the first eleven
+PICTURES holds photos, BOXES for each a .txt of YOLO with COCO's class numbers. A head of 0.3 million weights is trained on top of the first fifteen
 blocks of the built-in ImageNet network, which stay as they are. Every fifth photo is held out; what is explained is found or missed there.
 Without folders, drawn streets take the place of photos.
 """
