@@ -61,9 +61,15 @@ def test_a_map_comes_back_linearly_between_cells_and_is_nan_outside():
     heat = torch.rand(size, generator=torch.Generator().manual_seed(0))
     drawn = placed.to_source(heat)
     turned = how.apply(drawn.numpy())
-    centres = [(np.arange(cells) + 0.5 - low) / (high - low) * count - 0.5 for cells, (low, high), count in zip(placed.turned, window, size, strict=True)]
+    centres = [
+        (np.arange(cells) + 0.5 - low) / (high - low) * count - 0.5
+        for cells, (low, high), count in zip(placed.turned, window, size, strict=True)
+    ]
     wanted = map_coordinates(heat.numpy(), np.meshgrid(*centres, indexing="ij"), order=1, mode="nearest")
-    inside = [(np.arange(cells) + 0.5 >= low) & (np.arange(cells) + 0.5 <= high) for cells, (low, high) in zip(placed.turned, window, strict=True)]
+    inside = [
+        (np.arange(cells) + 0.5 >= low) & (np.arange(cells) + 0.5 <= high)
+        for cells, (low, high) in zip(placed.turned, window, strict=True)
+    ]
     seen = inside[0][:, None, None] & inside[1][:, None] & inside[2]
     assert np.array_equal(np.isfinite(turned), seen)
     assert 0 < seen.mean() < 1
@@ -103,7 +109,11 @@ def test_a_window_is_what_pydicom_makes_of_it(shape):
 def test_the_tilt_and_the_spacing_of_a_scan_are_read_off_its_affine():
     angle = np.radians(20)
     affine = np.eye(4)
-    affine[:3, :3] = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]]) * [2, 3, 4]
+    affine[:3, :3] = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]]) * [
+        2,
+        3,
+        4,
+    ]
     scan = Volume(np.zeros(SHAPE, np.float32), affine)
     assert scan.directions == "RAS"
     assert scan.spacing == pytest.approx((2, 3, 4))
