@@ -70,7 +70,7 @@ def test_which_reader_follows_from_the_file(tmp_path):
         read_truth(tmp_path / "a.txt", "a.jpg", (40, 80), None)
     with pytest.raises(DataError, match="no such file"):
         read_truth(tmp_path, "b.jpg", (40, 80), NAMES)
-    with pytest.raises(DataError, match="COCO's .json"):
+    with pytest.raises(DataError, match=r"COCO's .json"):
         read_truth(tmp_path / "a.xml", "a.jpg", (40, 80), NAMES)
 
 
