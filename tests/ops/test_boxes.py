@@ -49,7 +49,9 @@ def test_overlap_has_the_gradient_of_its_formula():
     assert torch.autograd.gradcheck(lambda one: overlaps(one, other), (box,))
 
 
-@pytest.mark.parametrize(("written", "four"), [("xyxy", (2, 3, 8, 7)), ("xywh", (2, 3, 6, 4)), ("cxcywh", (5, 5, 6, 4))])
+@pytest.mark.parametrize(
+    ("written", "four"), [("xyxy", (2, 3, 8, 7)), ("xywh", (2, 3, 6, 4)), ("cxcywh", (5, 5, 6, 4))]
+)
 def test_one_box_in_three_forms(written, four):
     assert corners(torch.tensor(four, dtype=torch.float32), written).tolist() == [2, 3, 8, 7]
 
