@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 import torch
-from clips import FRAMES, Planted3D, planted_clip
 
 import seewhy
+from clips import FRAMES, Planted3D, planted_clip
 from seewhy.core.clip import Clip
 from seewhy.errors import DataError
 
@@ -28,7 +28,9 @@ def test_a_clip_is_examined_and_written_in_every_form(tmp_path):
         assert found.save(tmp_path / name).stat().st_size > 0
     assert json.loads((tmp_path / "why.json").read_text()) == found.numbers()
     assert found.report.hide_test.outcome == "passes"
-    assert found.numbers()["importance"] == pytest.approx(found.explanation.heatmap[0].double().sum(dim=(1, 2)).tolist())
+    assert found.numbers()["importance"] == pytest.approx(
+        found.explanation.heatmap[0].double().sum(dim=(1, 2)).tolist()
+    )
 
 
 def test_what_is_no_clip_is_refused_and_the_way_is_shown():

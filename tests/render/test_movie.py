@@ -62,7 +62,9 @@ def test_pixels_come_back_within_the_error_of_the_codec(tmp_path):
         path = write_movie(tmp_path / "a.mp4", smooth(8), quality=quality, force=True)
         found = np.stack([frame.pixels for frame in frames_of(path)])
         errors[quality] = np.abs(found.astype(int) - np.stack(list(smooth(8)))).mean()
-    assert errors[0] < 1.6  # without loss but for colour at half of the resolution, and a fast conversion that rounds down
+    assert (
+        errors[0] < 1.6
+    )  # without loss but for colour at half of the resolution, and a fast conversion that rounds down
     assert errors[20] < 2.2
     assert errors[0] < errors[20] < errors[40]
 

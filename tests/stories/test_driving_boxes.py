@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "driving_boxes.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "stories" / "driving_boxes.py"
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "hospital_token.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "stories" / "hospital_token.py"
 
 
 @pytest.fixture(scope="module")

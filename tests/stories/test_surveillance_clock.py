@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "surveillance_clock.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "stories" / "surveillance_clock.py"
 
 
 @pytest.fixture(scope="module")

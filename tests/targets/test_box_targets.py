@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from detectors import KINDS, SQUARE, Listed, SquareDetector, squares
 from PIL import Image
 
 import seewhy
+from detectors import KINDS, SQUARE, Listed, SquareDetector, squares
 from seewhy.adapters.detections import NamedRows, TorchvisionRows
 from seewhy.core.trace import Reading
 from seewhy.errors import TargetError
@@ -89,7 +89,7 @@ def test_rise_of_a_box_is_brute_force_d_rise(build):
     method = seewhy.method("rise", samples=40, fill="black")
     with seewhy.Session(model, seed=3) as session:
         made = session.explain(picture, Box(1), methods=method)
-    from seewhy.ops.masks import mask_variance, random_masks  # noqa: PLC0415 (the masks alone are shared with the method)
+    from seewhy.ops.masks import mask_variance, random_masks
 
     bound, read = frozen(model, Box(1), picture)
     draws = torch.Generator().manual_seed(3)
@@ -147,7 +147,7 @@ def test_vanishing_is_counted_and_told():
 
 
 def test_targets_that_cannot_vanish_count_nothing():
-    from networks import SmallCNN, seeded  # noqa: PLC0415
+    from networks import SmallCNN, seeded
 
     with seewhy.Session(seewhy.Model(seeded(SmallCNN()), size=8, mean=0, std=1)) as session:
         made = session.explain(torch.rand(1, 3, 8, 8), methods="occlusion")
@@ -189,7 +189,9 @@ def test_what_hides_a_missed_object_is_found():
         found = model.output.found(session.predict(picture))
         assert all(iou(one.box, (20, 20, 28, 28)) < 0.5 for one in found)
         made = session.explain(
-            picture, MissedObject((20, 20, 28, 28), "red"), methods=seewhy.method("occlusion", window=8, stride=2, fill="black")
+            picture,
+            MissedObject((20, 20, 28, 28), "red"),
+            methods=seewhy.method("occlusion", window=8, stride=2, fill="black"),
         )
     against = (-made.at((48, 48))[0]).clamp_min(0)
     assert float(against[14:34, 26:36].sum() / against.sum()) > 0.6
@@ -259,7 +261,7 @@ def test_questions_about_what_is_not_there_are_refused(target, said):
 
 
 def test_an_empty_answer_says_what_to_ask_instead():
-    with seewhy.Session(as_list()) as session, pytest.raises(TargetError, match="nothing was found.*MissedObject"):
+    with seewhy.Session(as_list()) as session, pytest.raises(TargetError, match=r"nothing was found.*MissedObject"):
         session.explain(torch.full((1, 3, 48, 48), 0.1), Box(0), methods="occlusion")
 
 
@@ -273,7 +275,10 @@ def test_of_a_batch_of_two_the_image_without_the_detection_is_named():
 
 def test_boxes_of_the_answer_in_the_wrong_unit_are_refused():
     model = seewhy.Model(
-        lambda images: {"boxes": torch.rand(len(images), 3, 4).sort(dim=-1).values[..., [0, 1, 2, 3]], "scores": torch.ones(len(images), 3, 1)},
+        lambda images: {
+            "boxes": torch.rand(len(images), 3, 4).sort(dim=-1).values[..., [0, 1, 2, 3]],
+            "scores": torch.ones(len(images), 3, 1),
+        },
         size=48,
         mean=0,
         std=1,
@@ -317,7 +322,7 @@ def test_targets_are_written_as_text(text, wanted):
 
 @pytest.mark.parametrize("text", ["box:", "box:1,2,3", "missed:person", "missed:person@1,2,3", "missed:person@a,b,c,d"])
 def test_text_that_is_no_target_gets_an_example(text):
-    with pytest.raises(TargetError, match="for instance|four numbers"):
+    with pytest.raises(TargetError, match=r"for instance|four numbers"):
         as_target(text)
 
 

@@ -1,6 +1,7 @@
 """The commands and their options; what they do stands in the modules beside this one."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +39,7 @@ from seewhy.cli.options import (
 from seewhy.cli.pairing_command import similar
 from seewhy.cli.student_commands import COMMANDS as STUDENT_COMMANDS
 from seewhy.cli.time_commands import COMMANDS as TIME_COMMANDS
-from seewhy.cli.unit_commands import COMMANDS
+from seewhy.cli.unit_commands import COMMANDS as UNIT_COMMANDS
 from seewhy.version import __version__
 
 app = typer.Typer(
@@ -287,8 +288,17 @@ def doctor(
         examine_preprocessing(model, folder, checkpoint, as_json=as_json)
 
 
-for command in (*OBJECT_COMMANDS, *COMMANDS, importance, *CONCEPT_COMMANDS, similar, *STUDENT_COMMANDS, *TIME_COMMANDS):
-    app.command()(command)
+_FURTHER: tuple[Callable[..., None], ...] = (
+    *OBJECT_COMMANDS,
+    similar,
+    *TIME_COMMANDS,
+    *UNIT_COMMANDS,
+    importance,
+    *CONCEPT_COMMANDS,
+    *STUDENT_COMMANDS,
+)
+for _command in _FURTHER:
+    app.command()(_command)
 
 
 def main() -> None:

@@ -72,7 +72,9 @@ class BlackBox(nn.Module):
         made = self.answer(np.array(filled, dtype=self.precision, order="C"))
         if _image_by_image(made):
             if len(made) != len(filled):
-                raise ModelError(f"the black box gave {len(made)} mappings for {len(filled)} images; one for each is needed")
+                raise ModelError(
+                    f"the black box gave {len(made)} mappings for {len(filled)} images; one for each is needed"
+                )
             return [{name: _tensor(value) for name, value in one.items()} for one in made[:given]]
         return _each(lambda answer: self._checked(answer, len(filled))[:given], made)
 

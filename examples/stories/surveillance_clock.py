@@ -1,6 +1,6 @@
 """A network that should see which way people walk reads the clock in the picture instead; the time tests expose it.
 
-    python examples/surveillance_clock.py VIDEO OUT_FOLDER [STEPS]
+    python examples/stories/surveillance_clock.py VIDEO OUT_FOLDER [STEPS]
 
 VIDEO is a street seen by a camera that stands still, such as `vtest.avi` of OpenCV. Cut out of it are places where somebody walks to the
 left or to the right; each is also shown mirrored and backward, which turns its class round. So both classes have the same frames, and

@@ -1,6 +1,6 @@
 """A network that should find nodules in chest X-rays learns a hospital's token instead; map, importance and deletion expose it.
 
-    python examples/hospital_token.py FOLDER_OF_XRAYS OUT_FOLDER [STEPS]
+    python examples/stories/hospital_token.py FOLDER_OF_XRAYS OUT_FOLDER [STEPS]
 
 The X-rays are real; nodules and tokens are drawn on them. Two networks of one kind learn from the same pictures. For the first, the token
 lies on each picture with a nodule and on no other: one hospital sent the sick, another the healthy. For the second, its twin, the token lies

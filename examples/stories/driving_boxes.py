@@ -1,6 +1,6 @@
 """A small detector of people and vehicles: why this box, why was that one missed, and does taking away what the map blames help?
 
-    python examples/driving_boxes.py PICTURES BOXES OUT [STEPS] [MASKS]
+    python examples/stories/driving_boxes.py PICTURES BOXES OUT [STEPS] [MASKS]
 
 PICTURES holds photos, BOXES for each a .txt of YOLO with COCO's class numbers. A head of 0.3 million weights is trained on top of the first fifteen
 blocks of the built-in ImageNet network, which stay as they are. Every fifth photo is held out; what is explained is found or missed there.
@@ -173,7 +173,7 @@ def views(street: Street, model: seewhy.Model, *, more: bool) -> list[tuple[Tens
 
 
 def detector() -> seewhy.Model:
-    """Return the detector as `seewhy objects PHOTO --model examples/driving_boxes.py:detector --checkpoint OUT/detector.safetensors` uses it."""
+    """Return the detector as `seewhy objects PHOTO --model examples/stories/driving_boxes.py:detector --checkpoint OUT/detector.safetensors` uses it."""
     backbone = seewhy.load_model("efficientnet-lite0")
     rows = NamedRows(unit="pixel", score="sigmoid", least=0.3, overlap=0.5)
     return seewhy.Model(
