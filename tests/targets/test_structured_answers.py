@@ -56,7 +56,7 @@ def test_the_mean_of_a_map_over_a_region(target, output, expected):
         (lambda: score(MapMean((0, 0, 0, 3)), DEPTH), "above 0"),
         (lambda: score(MapMean((9, 0, 2, 2)), DEPTH), "outside of what the network sees"),
         (lambda: score(MapMean(np.ones((3, 3))), DEPTH), "the mask is 3 x 3"),
-        (lambda: score(MapMean(), torch.zeros(1, 5)), "up:0"),
+        (lambda: score(MapMean(), torch.zeros(1, 5)), "more:0"),
         (lambda: MapMean(sign=2), "sign is 1"),
     ],
 )

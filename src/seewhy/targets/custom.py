@@ -48,7 +48,7 @@ def as_target(target: object) -> Target:
     """Return a target: None is the predicted class, an index or a name is a class, a function is `Custom`.
 
     "blocks.8:20" is channel 20 of a layer, "blocks.8:20@center" and "blocks.8:20@3,4" are one neuron of it.
-    "up:0", "box:2" and their like are read by `seewhy.targets.written`.
+    "more:0", "box:2" and their like are read by `seewhy.targets.written`.
     """
     if isinstance(target, Target):
         return target

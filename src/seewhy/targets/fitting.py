@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 _BY_AXES = {
-    1: "seewhy.targets.Regression() or up:0 (a number)",
-    2: "a class by name or index; label:NAME (one of several labels); up:0 or down:0 (a number); prompt:TEXT|TEXT (a network with a text side)",
+    1: "seewhy.targets.Regression() or more:0 (a number)",
+    2: "a class by name or index; label:NAME (one of several labels); more:0 or less:0 (a number); prompt:TEXT|TEXT (a network with a text side)",
     3: "frame:NAME@12 (a class at one frame), depth:X,Y,W,H (a map's mean over a rectangle), keypoint:3, box:0 (a detector)",
     4: "region:NAME (a class of a segmenter), keypoint:3 (a heat map), depth:X,Y,W,H (a map's mean over a rectangle)",
     5: "seewhy.targets.Region(NAME) (a class of a segmenter)",

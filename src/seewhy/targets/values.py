@@ -110,7 +110,7 @@ class Expectation(Target):
         output = _columns(reading)
         count = output.shape[1]
         if count < 2:
-            raise TargetError("an expectation is one over classes, and the network gives a single number; ask up:0")
+            raise TargetError("an expectation is one over classes, and the network gives a single number; ask more:0")
         if self.values is not None and len(self.values) != count:
             raise TargetError(f"{len(self.values)} values for {count} classes")
         values = torch.tensor(self.values or range(count)).to(output)
@@ -157,7 +157,7 @@ class Near(Target):
         value = now.clone() if self.value is None else torch.full_like(now, self.value)
         if self.by_gradient and bool(((now - value).abs() < 1e-3 * self.deviation).any()):
             raise TargetError(
-                "why a number is what it is has no gradient there: it is at its largest. Ask what drives it up or down (up:0, down:0), "
+                "why a number is what it is has no gradient there: it is at its largest. Ask what drives it up or down (more:0, less:0), "
                 "or take a method that changes the image, such as rise"
             )
 

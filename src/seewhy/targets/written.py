@@ -14,11 +14,11 @@ from seewhy.targets.prompts import Prompts
 from seewhy.targets.values import Label, Regression
 
 
-def _up(about: str) -> Target:
+def _more(about: str) -> Target:
     return Regression(_index(about))
 
 
-def _down(about: str) -> Target:
+def _less(about: str) -> Target:
     return Regression(_index(about), sign=-1)
 
 
@@ -90,8 +90,8 @@ def _instance(about: str) -> Target:
 
 
 KINDS: Mapping[str, tuple[Callable[[str], Target], str]] = {
-    "up": (_up, "up:0, what drives output 0 up"),
-    "down": (_down, "down:0, what drives output 0 down"),
+    "more": (_more, "more:0, what drives output 0 up"),
+    "less": (_less, "less:0, what drives output 0 down"),
     "label": (_label, "label:3, one label of several"),
     "box": (
         _found,
@@ -117,7 +117,7 @@ KINDS: Mapping[str, tuple[Callable[[str], Target], str]] = {
 
 
 def written_target(text: str) -> Target | None:
-    """Return the target that a text such as "up:0" writes; None where it begins with none of the kinds, as the name of a class does.
+    """Return the target that a text such as "more:0" writes; None where it begins with none of the kinds, as the name of a class does.
 
     Raises:
         TargetError: what follows the colon is not about such a target.
