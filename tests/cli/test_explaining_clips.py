@@ -76,6 +76,20 @@ def test_start_end_frames_and_stride_say_which_frames(folder):
     assert "--frames 4 --stride 3 --start 1 --no-timeline --no-hide-test" in written["command"]
 
 
+def test_too_few_frames_are_refused_or_lengthened_as_asked(folder):
+    write_movie(folder / "a.mp4", frames(5), rate=10)
+    refused = run(folder, folder / "a.mp4", "--no-timeline", "--no-hide-test")
+    assert refused.exit_code == 3 and "8 frames are wanted, and there are 5" in refused.stderr
+    assert "--short repeat" in refused.stderr
+    made = run(folder, folder / "a.mp4", "--no-timeline", "--no-hide-test", "--short", "repeat")
+    assert made.exit_code == 0, made.output
+    written = json.loads((folder / "out" / "a.why.json").read_text())
+    assert written["clip"]["frames"] == [0, 1, 2, 3, 4, 4, 4, 4]
+    assert "--short repeat" in written["command"]
+    wrong = run(folder, folder / "a.mp4", "--short", "stretch")
+    assert wrong.exit_code == 2 and "one of error, repeat, loop" in wrong.stderr
+
+
 def test_the_terminal_says_when_where_and_how_far_to_trust(folder):
     write_movie(folder / "a.mp4", frames(8, (3, 4)), rate=10)
     result = run(folder, folder / "a.mp4")

@@ -97,6 +97,13 @@ def explain(
         ),
     ] = "exact",
     frames: Frames = None,
+    short: Annotated[
+        str,
+        typer.Option(
+            metavar="error|repeat|loop",
+            help="Of a clip with fewer frames than the network takes: refuse it, hold the last frame, or begin anew.",
+        ),
+    ] = "error",
     stride: Stride = None,
     start: Start = None,
     end: End = None,
@@ -156,7 +163,7 @@ def explain(
             seed=seed,
             device=device,
             profile=profile,
-            clip=ClipOrder(frames, stride, start, end, timeline, windows, step),
+            clip=ClipOrder(frames, stride, start, end, timeline, windows, step, short),
             scan=ScanOrder(slices, time, keep_identity),
         )
     )

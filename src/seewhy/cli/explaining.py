@@ -12,7 +12,7 @@ from seewhy.cli.choosing import chosen_method, input_shape
 from seewhy.cli.explaining_clips import explain_clip
 from seewhy.cli.explaining_photos import explain_photo
 from seewhy.cli.explaining_volumes import explain_scan
-from seewhy.cli.job import Job, Order
+from seewhy.cli.job import Job, Order, chosen_short
 from seewhy.cli.outputs import prepare
 from seewhy.cli.photos import Show, photo_by_photo
 from seewhy.cli.progress import Watch
@@ -37,6 +37,7 @@ from seewhy.targets.written import written_target
 def settled(order: Order, progress: Progress | None = None) -> Job:
     """Settle what all photos share, so that a mistake in it costs no work."""
     fit = chosen_fit(order.fit)
+    chosen_short(order.clip.short)
     model = load_model(order.model, order.checkpoint)
     model.needs_preprocessing()
     if order.clip.frames is not None:

@@ -8,7 +8,7 @@ from seewhy import render
 from seewhy.cli import console
 from seewhy.cli.clip_summary import clip_summary
 from seewhy.cli.explaining_videos import explain_video, is_long
-from seewhy.cli.job import Job, command
+from seewhy.cli.job import Job, chosen_short, command
 from seewhy.cli.outputs import all_or_none, refuse_existing
 from seewhy.core.sample import Sample
 from seewhy.data.clips import read_clip
@@ -54,7 +54,13 @@ def clip_sample(job: Job, video: Path) -> Sample:
             f"{video} is a clip, and {model.title} takes pictures; for a network for clips state seewhy.Model(..., frames=16)"
         )
     clip = read_clip(
-        video, model.frames, asked.stride or model.stride, start=asked.start, end=asked.end, longest=LONGEST
+        video,
+        model.frames,
+        asked.stride or model.stride,
+        short=chosen_short(asked.short),
+        start=asked.start,
+        end=asked.end,
+        longest=LONGEST,
     )
     return prepare_clip(clip, name_of(video), model, job.fit)
 

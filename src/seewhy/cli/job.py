@@ -4,19 +4,22 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast, get_args
 
 from seewhy.api import Session
 from seewhy.cli.choosing import MethodOrder
 from seewhy.core.method import Method
 from seewhy.core.target import Target
+from seewhy.data.clips import Short
 from seewhy.engine.model import Fit
+from seewhy.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class ClipOrder:
     """Which frames of a video are taken: how many, how far apart, between which seconds; None is what the model states, or all.
 
-    `windows` is whether a video is done in overlapping windows, `step` frames from one to the next; None: where it is long. `timeline` is whether each frame is hidden in turn, and whether time matters is tested.
+    `short` is what is done with too few frames. `windows` is whether a video is done in overlapping windows, `step` frames from one to the next; None: where it is long. `timeline` is whether each frame is hidden in turn, and whether time matters is tested.
     """
 
     frames: int | None = None
@@ -26,6 +29,7 @@ class ClipOrder:
     timeline: bool = True
     windows: bool | None = None
     step: int | None = None
+    short: str = "error"
 
     def words(self) -> list[str]:
         """Return the options that say the same."""
@@ -37,6 +41,7 @@ class ClipOrder:
             "--step": self.step,
         }
         said = [word for name, value in numbers.items() if value is not None for word in (name, f"{value:.10g}")]
+        said += [] if self.short == "error" else ["--short", self.short]
         if self.windows is not None:
             said.append("--windows" if self.windows else "--no-windows")
         return said + ([] if self.timeline else ["--no-timeline"])
@@ -109,3 +114,10 @@ def command(order: Order, photo: Path) -> str:
     words += ["--checkpoint", str(order.checkpoint)] if order.checkpoint else []
     words += ["--seed", str(order.seed)] if order.seed else []
     return shlex.join(words + ([] if order.hide_test else ["--no-hide-test"]))
+
+
+def chosen_short(short: str) -> Short:
+    """Return what is done with a clip of too few frames."""
+    if short not in get_args(Short):
+        raise ConfigError(f"--short is one of {', '.join(get_args(Short))}, got {short!r}")
+    return cast("Short", short)

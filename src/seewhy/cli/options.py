@@ -41,7 +41,8 @@ Target = Annotated[
         "--target",
         "-t",
         metavar="CLASS",
-        help="Class to ask about, by name or index; the predicted one by default.",
+        help="Class to ask about, by name or index; the predicted one by default. Of other answers: box:2, missed:car@X,Y,W,H, "
+        "region:road, keypoint:3, depth:X,Y,W,H, more:0, less:0, label:oedema, labels, prompt:a dog|a cat, frame:run@12; a unit: LAYER:N.",
         show_default=False,
     ),
 ]

@@ -239,7 +239,7 @@ def _lengthened(video: Moving, taken: list[_Held], frames: int, short: Short) ->
         lost = f" ({'; '.join(video.notes)})" if video.notes else ""
         raise DataError(
             f"{video.name}: {frames} frames are wanted, and there are {count}{lost}; frames may lie nearer together (a smaller "
-            f"stride), or be lengthened: seewhy.read_clip(source, {frames}, short='repeat') holds the last one, short='loop' begins anew"
+            f"stride), or be lengthened: short='repeat' (--short repeat) holds the last one, short='loop' begins anew"
         )
     if short == "repeat":
         video.remark(f"only {count} of {frames} frames are there: the last one is repeated")

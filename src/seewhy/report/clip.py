@@ -9,7 +9,7 @@ from jaxtyping import Float
 from seewhy.evaluation.timeline import Timeline
 from seewhy.ops.tubes import Margins
 from seewhy.render.reel import Reel
-from seewhy.report.photo import HideTest
+from seewhy.report.photo import HideTest, TopClass
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,6 @@ class ClipTube:
     end: float
     peak: float
     speed: float | None
-
-
-@dataclass(frozen=True)
-class TopClass:
-    """One of the likeliest classes; `explained` where the map is about it."""
-
-    name: str
-    probability: float
-    explained: bool
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,17 @@ from seewhy.evaluation.timeline import Timeline, timeline
 from seewhy.ops.areas import strongest
 from seewhy.ops.tubes import HELD, Slice, Tube, margins, tubes
 from seewhy.render.reel import Reel
-from seewhy.report.clip import ClipReport, ClipTube, TopClass, TubeRow
-from seewhy.report.examine import Asked, cautions, estimate_figures, layers_of, likeliest, probability_of, viewed
+from seewhy.report.clip import ClipReport, ClipTube, TubeRow
+from seewhy.report.examine import (
+    Asked,
+    cautions,
+    estimate_figures,
+    hide_test_told,
+    layers_of,
+    probability_of,
+    top_classes,
+    viewed,
+)
 from seewhy.report.photo import HideTest
 from seewhy.targets import ClassScore
 
@@ -60,7 +69,7 @@ def examine_clip(asked: Asked, command: str = "", *, timed: bool = True) -> Clip
         score=float(main.score[0]),
         score_unit=main.unit,
         probability=sureness,
-        top=_top(asked, main),
+        top=top_classes(asked, main),
         tubes=tuple(placed(tube, sample) for tube in found),
         margins=margins(main.heatmap[0]),
         concentration=None if held != held else held,  # noqa: PLR0124 (NaN)
@@ -76,11 +85,6 @@ def examine_clip(asked: Asked, command: str = "", *, timed: bool = True) -> Clip
         provenance=main.provenance
         | {"method": method.key, "settings": method.settings(), "held by tubes": HELD, "area": SHARE},
     )
-
-
-def _top(asked: Asked, main: Explanation) -> tuple[TopClass, ...]:
-    explained = None if main.classes is None else main.classes[0]
-    return tuple(TopClass(name, share, index == explained) for name, share, index in likeliest(asked))
 
 
 def hidden_area(made: Explanation, found: list[Tube]) -> tuple[Bool[Tensor, "t h w"], str]:
@@ -111,17 +115,8 @@ def _hide_test(
     if tested is None:
         return None
     fullest = int(tested.area.flatten(1).sum(dim=1).argmax())
-    return HideTest(
-        before=tested.before,
-        hidden=tested.hidden,
-        controls=tested.controls,
-        share=float(tested.area.float().mean()),
-        unit=tested.unit,
-        outcome=tested.outcome,
-        sentence=tested.sentence(main.targets[0]),
-        area=drawn_area(asked.sample, tested.area, size),
-        hidden_picture=viewed(tested.picture[:, fullest], asked.session.model),
-    )
+    shown = viewed(tested.picture[:, fullest], asked.session.model)
+    return hide_test_told(main, tested, drawn_area(asked.sample, tested.area, size), shown)
 
 
 def _timeline(asked: Asked) -> Timeline:

@@ -26,7 +26,7 @@ from seewhy.evaluation.hide_test import HideTestResult
 from seewhy.evaluation.scan_regions import scan_regions
 from seewhy.render.bar import percent
 from seewhy.report.alternatives import Alternative, alternatives, left_out
-from seewhy.report.photo import Answer, ChannelFinding, HideTest, PhotoReport
+from seewhy.report.photo import Answer, ChannelFinding, HideTest, PhotoReport, TopClass
 from seewhy.report.words import probability as written
 from seewhy.targets.labels import FoundLabels
 
@@ -247,6 +247,19 @@ def _hide_test(
 ) -> HideTest | None:
     if tested is None:
         return None
+    return hide_test_told(main, tested, _on_source(main, tested.area, size), viewed(tested.picture, model))
+
+
+def top_classes(asked: Asked, main: Explanation) -> tuple[TopClass, ...]:
+    """Return the likeliest classes, and which of them the map is about."""
+    explained = None if main.classes is None else main.classes[0]
+    return tuple(TopClass(name, share, index == explained) for name, share, index in likeliest(asked))
+
+
+def hide_test_told(
+    main: Explanation, tested: HideTestResult, area: Bool[np.ndarray, "..."], hidden: Image.Image | None = None
+) -> HideTest:
+    """Return what a hide test found, as the page tells it; `area` is the area as it is drawn there."""
     return HideTest(
         before=tested.before,
         hidden=tested.hidden,
@@ -255,8 +268,8 @@ def _hide_test(
         unit=tested.unit,
         outcome=tested.outcome,
         sentence=tested.sentence(main.targets[0]),
-        area=_on_source(main, tested.area, size),
-        hidden_picture=viewed(tested.picture, model),
+        area=area,
+        hidden_picture=hidden,
     )
 
 

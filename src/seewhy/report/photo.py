@@ -31,6 +31,15 @@ class Answer:
     where: str = ""
 
 
+@dataclass(frozen=True)
+class TopClass:
+    """One of the likeliest classes; `explained` where the map is about it."""
+
+    name: str
+    probability: float
+    explained: bool
+
+
 @dataclass(frozen=True, eq=False)
 class HideTest:
     """Probability before and after the strongest area is blurred, against control areas of the same shape.

@@ -9,8 +9,7 @@ from jaxtyping import Bool, Float
 
 from seewhy.core.volume import Volume
 from seewhy.evaluation.scan_regions import Regions
-from seewhy.report.clip import TopClass
-from seewhy.report.photo import HideTest
+from seewhy.report.photo import HideTest, TopClass
 from seewhy.report.volume_stack import Cubes, cubes_of
 
 FINEST = 256

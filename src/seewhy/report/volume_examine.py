@@ -13,8 +13,15 @@ from seewhy.evaluation.area import SHARE, concentration, evidence, evidence_area
 from seewhy.evaluation.hide_test import HideTest as Test
 from seewhy.evaluation.hide_test import HideTestResult
 from seewhy.evaluation.scan_regions import LEVEL, scan_regions
-from seewhy.report.clip import TopClass
-from seewhy.report.examine import Asked, cautions, estimate_figures, layers_of, likeliest, probability_of
+from seewhy.report.examine import (
+    Asked,
+    cautions,
+    estimate_figures,
+    hide_test_told,
+    layers_of,
+    probability_of,
+    top_classes,
+)
 from seewhy.report.photo import HideTest
 from seewhy.report.volume import VolumeReport
 
@@ -49,7 +56,7 @@ def examine_volume(asked: Asked, command: str = "") -> VolumeReport:
         score=float(main.score[0]),
         score_unit=main.unit,
         probability=sureness,
-        top=_top(asked, main),
+        top=top_classes(asked, main),
         signed=method.signed,
         unit=main.map_unit,
         limit=main.scale_end(),
@@ -77,11 +84,6 @@ def volume_of(sample: Sample) -> Volume:
     return sample.volume
 
 
-def _top(asked: Asked, main: Explanation) -> tuple[TopClass, ...]:
-    explained = None if main.classes is None else main.classes[0]
-    return tuple(TopClass(name, share, index == explained) for name, share, index in likeliest(asked))
-
-
 def hidden_area(main: Explanation) -> Bool[Tensor, "1 d h w"]:
     """Return what the hide test blurs, on the input's grid: the map above half of its maximum, but not more than a fifth of the input."""
     heat = evidence(main)
@@ -97,18 +99,7 @@ def _tested(asked: Asked) -> HideTestResult | None:
 
 
 def _hide_test(main: Explanation, tested: HideTestResult | None) -> HideTest | None:
-    if tested is None:
-        return None
-    return HideTest(
-        before=tested.before,
-        hidden=tested.hidden,
-        controls=tested.controls,
-        share=float(tested.area.float().mean()),
-        unit=tested.unit,
-        outcome=tested.outcome,
-        sentence=tested.sentence(main.targets[0]),
-        area=tested.area.any(dim=0).numpy(),
-    )
+    return None if tested is None else hide_test_told(main, tested, tested.area.any(dim=0).numpy())
 
 
 def _costs(asked: Asked, tested: HideTestResult | None) -> tuple[str, ...]:

@@ -134,11 +134,6 @@ def written_target(text: str) -> Target | None:
         raise TargetError(f"{text!r} is not understood ({error}); for instance {example}") from error
 
 
-def kinds_in_words() -> str:
-    """Return an example of every kind of written target."""
-    return "; ".join(example for _, example in KINDS.values())
-
-
 def _numbers(text: str) -> tuple[float, float, float, float]:
     """Return the four numbers of a box."""
     found = [float(number) for number in text.split(",")]
