@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from seewhy.core.cost import Cost
 from seewhy.core.needs import INPUT, Needs
 from seewhy.core.trace import Reading
-from seewhy.engine.anatomy import Anatomy, sample_of
+from seewhy.engine.anatomy import Anatomy
 from seewhy.engine.chunking import Tuner
 from seewhy.engine.folding import merged
 from seewhy.engine.following.local import Local
@@ -23,13 +23,13 @@ from seewhy.engine.following.patches import Rectangles
 from seewhy.engine.following.taping import Reference
 from seewhy.engine.grid import Grid
 from seewhy.engine.grids import find_grid
-from seewhy.engine.layers import Layer
+from seewhy.engine.layered import Layered
 from seewhy.engine.model import Model, laid_out
 from seewhy.engine.passes import Pass, on_grid
 from seewhy.engine.recording import NOTHING, Put, Reached, layer_of, split_call, watching
 from seewhy.engine.replay import CannotCut, Tape, record
 from seewhy.engine.steps import spread, spread_put, together
-from seewhy.engine.token_grids import NOWHERE, Places
+from seewhy.engine.token_grids import NOWHERE
 from seewhy.engine.twin import borrowed, lay_channels_last, refuse_mixed_rows, twin, unwrapped
 from seewhy.errors import ModelError, OutOfMemory, SeewhyError, ShapeError
 from seewhy.ops.finite import all_finite
@@ -38,7 +38,7 @@ PLAINLY: AbstractContextManager[Any] = nullcontext()
 """Nobody watches the operations of a pass."""
 
 
-class Network:
+class Network(Layered):
     """A private twin of a model's network on one device. Safe to share between threads: passes are made one at a time.
 
     Args:
@@ -372,52 +372,6 @@ class Network:
         """Add passes of one image."""
         with self._lock:
             self.spent += cost
-
-    def layers(self, input_size: tuple[int, ...], channels: int = 3) -> tuple[list[Layer], str | None]:
-        """List the layers in the order in which they finish on inputs of this size, and name the one that methods look at, if any."""
-        inputs = self.accept(sample_of((channels, *input_size)))
-        with self._running(), self._explained(inputs):
-            return self._anatomy.layers(inputs)
-
-    def carrying(self, inputs: Float[Tensor, "b c *spatial"]) -> tuple[str, ...]:
-        """Return the layers with a grid that run once for each frame and hand something on from frame to frame, the outermost alone."""
-        with self._running(), self._explained(inputs):
-            return self._anatomy.carrying(inputs)
-
-    def remembering(self, inputs: Float[Tensor, "b c *spatial"]) -> frozenset[str]:
-        """Return all layers that are known to hand something on from frame to frame; nothing is run for it."""
-        return self._anatomy.remembering(inputs)
-
-    def target_layer(self, inputs: Float[Tensor, "b c *spatial"]) -> str:
-        """Return the layer that methods look at; raise `LayerError` where there is none."""
-        with self._running(), self._explained(inputs):
-            return self._anatomy.target_layer(inputs)
-
-    def activation_shape(self, layer: str, inputs: Float[Tensor, "b c *spatial"]) -> tuple[int, ...]:
-        """Return the shape (c, *spatial) of what a layer gives on its grid; raise `LayerError` where it has none."""
-        with self._running(), self._explained(inputs):
-            return self._anatomy.activation_shape(layer, inputs)
-
-    def layer_grid(self, layer: str, inputs: Float[Tensor, "b c *spatial"]) -> Grid | None:
-        """Return the grid of what a layer puts out on inputs of this size; None where it has none, or does not run."""
-        with self._running(), self._explained(inputs):
-            found = self._anatomy.layer(layer, inputs)
-        return None if found is None else found.grid
-
-    def places(self, inputs: Float[Tensor, "b c *spatial"]) -> Places:
-        """Return where tokens may lie on inputs of this size: those of clips as it was measured, which takes some passes once."""
-        with self._running(), self._explained(inputs):
-            return self._anatomy.places(inputs)
-
-    def token_layer(self, inputs: Float[Tensor, "b c *spatial"]) -> str:
-        """Return the first layer that puts out tokens with places; raise `LayerError` where there is none."""
-        with self._running(), self._explained(inputs):
-            return self._anatomy.token_layer(inputs)
-
-    def biased_layers(self, inputs: Float[Tensor, "b c *spatial"]) -> tuple[str, ...]:
-        """Return the layers that run and add a constant to their output, in the order in which they finish."""
-        with self._running(), self._explained(inputs):
-            return self._anatomy.biased_layers(inputs)
 
 
 class _Merged(Network):
