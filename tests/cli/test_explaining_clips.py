@@ -189,6 +189,11 @@ def test_a_long_video_is_done_in_windows(folder):
     with np.load(folder / "out" / "a.why.npz", allow_pickle=False) as arrays:
         assert arrays["maps"].shape == (len(over["frames"]), 32, 32)
         assert arrays["maps"].sum(axis=(1, 2)) == pytest.approx(over["importance"], rel=1e-4, abs=1e-4)
+        lit = [60 <= frame < 70 for frame in over["frames"]]
+        row, column = np.unravel_index(arrays["maps"][lit].mean(axis=0).argmax(), (32, 32))
+        # rows 8 to 20 and columns 20 to 32 of 48 x 64, of which the middle 48 x 48 become 32 x 32
+        assert 8 * 32 / 48 - 1 <= row <= 20 * 32 / 48
+        assert 12 * 32 / 48 - 1 <= column <= 24 * 32 / 48
     limits = {row["map"]["limit"] for row in found["strongest"]}
     assert len(limits) == 1  # one scale for all windows shown
     assert not list((folder / "out").glob(".seewhy*"))
