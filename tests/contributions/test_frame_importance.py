@@ -104,6 +104,7 @@ def test_a_black_box_has_no_gradient(clip):
     torch.testing.assert_close(made.deletion, wanted, atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.door
 def test_what_is_no_clip_is_refused(quadratic, clip):
     with pytest.raises(DataError, match="single frame"):
         probe_of(quadratic, clip[:, :1])

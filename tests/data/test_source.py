@@ -141,9 +141,7 @@ def test_what_does_not_fit_the_network(tmp_path):
     pictures = seewhy.Model(nn.Flatten(), size=8, mean=0.0, std=1.0)
     with pytest.raises(ModelError, match=r"a\.mp4 is a video, and Flatten takes pictures.*frames=16"):
         sample(path, pictures)
-    with pytest.raises(
-        DataError, match=r"a\.mp4: 8 frames are wanted, and there are 5; .*read_clip\(source, 8, short='repeat'\)"
-    ):
+    with pytest.raises(DataError, match=r"a\.mp4: 8 frames are wanted, and there are 5; .*short='repeat'"):
         sample(path, model())
     assert sample(path, model(), short="loop").clip.numbers == (0, 1, 2, 3, 4, 0, 1, 2)
     with pytest.raises(ModelError, match="takes clips of 8 frames, and picture is a picture"):

@@ -75,6 +75,7 @@ def test_windows_reach_the_end_and_parts_cover_all():
     assert parts_of(3, 3) == ((0, 1), (1, 2), (2, 3))
 
 
+@pytest.mark.door
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(DataError, match="none is left"):
         stand_ins(CLIP, [(0, 5)], "freeze")

@@ -74,6 +74,7 @@ def test_no_evidence_gives_no_tube():
     assert tubes(torch.zeros(3, 4, 4), quantile=0.5) == []
 
 
+@pytest.mark.door
 def test_what_is_no_map_of_a_clip_is_refused():
     with pytest.raises(ShapeError, match=r"\(t, h, w\)"):
         tubes(torch.zeros(4, 4))

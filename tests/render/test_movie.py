@@ -131,6 +131,7 @@ def test_the_file_is_there_once_it_is_whole_and_not_at_all_after_a_failure(tmp_p
     assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
 
 
+@pytest.mark.door
 @pytest.mark.parametrize("write", [write_movie, write_preview])
 @pytest.mark.parametrize(
     ("frames", "asked", "says"),

@@ -226,6 +226,7 @@ def test_boxes_of_the_source_are_taken_to_the_input():
     assert float(missed.score[0]) == pytest.approx(float(by_place.score[0].sigmoid()), abs=1e-3)
 
 
+@pytest.mark.door
 @pytest.mark.parametrize(
     ("target", "said"),
     [

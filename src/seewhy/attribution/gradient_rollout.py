@@ -46,7 +46,7 @@ class GradientRollout(AttentionMethod):
     merit = "what of a transformer's attention speaks for this class, over all layers"
     caution = "cuts off what speaks against the class head by head; positive even where nothing is in favour"
 
-    def attribute(self, probe: Probe) -> Float[Tensor, "b h w"]:
+    def attribute(self, probe: Probe) -> Float[Tensor, "b *spatial"]:
         """Return the heatmap."""
         traces = probe.attention(gradients=True)
         asked = traces[-1].asked()

@@ -70,7 +70,7 @@ class LeGrad(AttentionMethod):
         return Attribution(torch.stack(maps).mean(dim=0), notes=(note,) if left_out else ())
 
 
-def _sensitivity(trace: AttentionTrace, gradient: Float[Tensor, "rows heads m m"]) -> Float[Tensor, "b h w"]:
+def _sensitivity(trace: AttentionTrace, gradient: Float[Tensor, "rows heads m m"]) -> Float[Tensor, "b *spatial"]:
     """Average over the heads and over the tokens that look."""
     each = trace.weights.new_full((trace.images, trace.tokens), 1 / trace.tokens)
     return trace.drawn(trace.carried(each, gradient.relu().mean(dim=1)))

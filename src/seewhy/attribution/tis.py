@@ -102,7 +102,7 @@ class TIS(Method):
         maps, seen = zip(*(self._one(image) for image in probe.one_by_one()), strict=True)
         return Attribution(torch.cat(maps), figures={"share of tokens in some subset": torch.cat(seen)})
 
-    def _one(self, probe: Probe) -> tuple[Float[Tensor, "1 h w"], Float[Tensor, " 1"]]:
+    def _one(self, probe: Probe) -> tuple[Float[Tensor, "1 *spatial"], Float[Tensor, " 1"]]:
         """Return the map of one image, and the share of its tokens that are in some subset."""
         activation = probe.trace().activation
         grid = tuple(activation[self.tokens].shape[2:])
@@ -116,7 +116,9 @@ class TIS(Method):
         found = ratio(centred @ masks, coverage)  # sum_i s_i M_i / sum_i M_i, minus the mean of s
         return found.view(1, *grid), (coverage > 0).to(scores).mean().view(1)
 
-    def _columns(self, activation: Float[Tensor, "1 c h w"], grid: tuple[int, ...], layer: str) -> Float[Tensor, "c n"]:
+    def _columns(
+        self, activation: Float[Tensor, "1 c *spatial"], grid: tuple[int, ...], layer: str
+    ) -> Float[Tensor, "c n"]:
         """Return one row over the tokens for each channel; raise `MethodError` where they are not the tokens that are dropped."""
         if tuple(activation.shape[2:]) != grid:
             raise MethodError(

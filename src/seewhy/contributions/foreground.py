@@ -40,7 +40,7 @@ class Foreground(Parts):
         objects: where the object is in the pictures of a batch.
     """
 
-    masks: tuple[Path | Bool[Tensor, "*spatial"], ...] | None = field(default=None, repr=False)
+    masks: tuple[Path | Bool[Tensor, "*cells"], ...] | None = field(default=None, repr=False)
     left_out: int = 0
     objects: Bool[Tensor, "b *spatial"] | None = field(default=None, repr=False)
 
@@ -82,7 +82,7 @@ class Foreground(Parts):
         return torch.stack([inside, ~inside, border.expand_as(inside), corners.expand_as(inside)], dim=1)
 
 
-def _object(mask: Path | Bool[Tensor, "*spatial"], sample: Sample) -> Bool[Tensor, "*spatial"]:
+def _object(mask: Path | Bool[Tensor, "*cells"], sample: Sample) -> Bool[Tensor, "*spatial"]:
     """Return where the object is in one input."""
     size = tuple(sample.inputs.shape[1:])
     if isinstance(mask, Path):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 
@@ -43,7 +43,7 @@ class Grid:
         patches = replace(self, extra=0)
         return patches.apply(torch.arange(prod(self.size)).view(1, -1, 1))[0, 0].flatten()
 
-    def apply(self, activation: Tensor) -> Float[Tensor, "b c *spatial"]:
+    def apply(self, activation: Tensor) -> Shaped[Tensor, "b c *spatial"]:
         """Return the activation as (b, c, *spatial), the extra tokens left out."""
         if self.frames:
             each = self.of_frame.apply(activation)

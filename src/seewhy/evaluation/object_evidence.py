@@ -130,7 +130,7 @@ def _place_of(truth: Truth, sample: Sample) -> Float[Tensor, "h w"]:
     return _on_input(mask, sample.geometry)
 
 
-def _on_input(mask: Float[Tensor, "h w"], geometry: Geometry) -> Float[Tensor, "h w"]:
+def _on_input(mask: Float[Tensor, "sh sw"], geometry: Geometry) -> Float[Tensor, "h w"]:
     """Return a mask of the source on the input: the mean of the points of a fine raster in each pixel; nothing beyond the source."""
     fine = 4
     height, width = geometry.size

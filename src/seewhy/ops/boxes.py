@@ -26,7 +26,7 @@ def areas(boxes: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b"]:
     return (boxes[..., 2:] - boxes[..., :2]).clamp_min(0).prod(dim=-1)
 
 
-def overlaps(first: Float[Tensor, "*b 4"], second: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b"]:
+def overlaps(first: Float[Tensor, "*#b 4"], second: Float[Tensor, "*#b 4"]) -> Float[Tensor, "..."]:
     """Return the intersection over union of boxes that broadcast against each other; 0 where both have no area."""
     low = torch.maximum(first[..., :2], second[..., :2])
     high = torch.minimum(first[..., 2:], second[..., 2:])

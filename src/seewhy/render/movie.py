@@ -139,7 +139,7 @@ def _ticks(rate: float, seconds: Iterable[float] | None) -> Iterator[int]:
         yield round((time - first) * TICKS)
 
 
-def _checked(frame: Pixels, number: int, name: str) -> UInt8[np.ndarray, "h w 3"]:
+def _checked(frame: object, number: int, name: str) -> UInt8[np.ndarray, "h w 3"]:
     pixels = np.asarray(frame.convert("RGB")) if isinstance(frame, Image.Image) else frame
     if (
         not isinstance(pixels, np.ndarray)
