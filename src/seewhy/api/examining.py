@@ -82,9 +82,14 @@ def examine(
             raise DataError(f"{made.name} is a volume: seewhy.examine_scan(...) examines it")
         if made.inputs.dim() == 4:
             raise DataError(f"{made.name or 'this'} is a clip: seewhy.examine_clip(...) examines it")
-        chosen = choose(session, session.network.accept(made.inputs[None])) if method == AUTO_METHOD else None
-        wanted = examination.Examination(hide_test=hide_test, notes=(chosen.note,) if chosen else ())
-        asked = examination.ask(
-            session, made, as_target(target), chosen.method if chosen else as_method(method), wanted
-        )
+        asked = asked_of(session, made, target, method, hide_test=hide_test)
         return Examined(examination.examine(asked), asked.explanation)
+
+
+def asked_of(
+    session: Session, sample: Sample, target: TargetLike, method: MethodLike, *, hide_test: bool, channels: int = 4
+) -> examination.Asked:
+    """Explain one prepared source, "auto" included, for further questions about it."""
+    chosen = choose(session, session.network.accept(sample.inputs[None])) if method == AUTO_METHOD else None
+    wanted = examination.Examination(channels=channels, hide_test=hide_test, notes=(chosen.note,) if chosen else ())
+    return examination.ask(session, sample, as_target(target), chosen.method if chosen else as_method(method), wanted)

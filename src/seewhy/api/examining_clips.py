@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from PIL import Image
 
 from seewhy import render
-from seewhy.api import DEFAULT_METHOD, MethodLike, ModelLike, Session, Source, TargetLike, as_method
-from seewhy.choice import AUTO_METHOD, choose
+from seewhy.api import DEFAULT_METHOD, MethodLike, ModelLike, Session, Source, TargetLike
+from seewhy.api.examining import asked_of
 from seewhy.core.explanation import Explanation
 from seewhy.core.sample import Sample
 from seewhy.engine.model import Fit
@@ -19,8 +19,6 @@ from seewhy.report.clip_numbers import clip_numbers
 from seewhy.report.clip_page import clip_page
 from seewhy.report.clip_sheet import clip_sheet
 from seewhy.report.document import Document
-from seewhy.report.examine import Examination, ask
-from seewhy.targets import as_target
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +93,5 @@ def examine_clip(
         [made] = session.samples([source], fit)
         if made.inputs.dim() != 4 or made.placement is not None:
             raise DataError(f"{made.name or 'this'} is no clip; see seewhy.examine and seewhy.examine_scan")
-        chosen = choose(session, session.network.accept(made.inputs[None])) if method == AUTO_METHOD else None
-        wanted = Examination(channels=0, hide_test=hide_test, notes=(chosen.note,) if chosen else ())
-        asked = ask(session, made, as_target(target), chosen.method if chosen else as_method(method), wanted)
+        asked = asked_of(session, made, target, method, hide_test=hide_test, channels=0)
         return ExaminedClip(examined(asked, timed=timeline), asked.explanation)

@@ -7,20 +7,18 @@ from typing import Any, ClassVar
 from PIL import Image
 
 from seewhy import render
-from seewhy.api import DEFAULT_METHOD, MethodLike, ModelLike, Session, TargetLike, as_method
-from seewhy.choice import AUTO_METHOD, choose
+from seewhy.api import DEFAULT_METHOD, MethodLike, ModelLike, Session, TargetLike
+from seewhy.api.examining import asked_of
 from seewhy.core.explanation import Explanation
 from seewhy.core.volume import Volume
 from seewhy.data.scan import Scan
 from seewhy.report.document import Document
-from seewhy.report.examine import Examination, ask
 from seewhy.report.volume import VolumeReport
 from seewhy.report.volume_examine import examine_volume
 from seewhy.report.volume_maps import dicom_map, nifti_map
 from seewhy.report.volume_numbers import volume_numbers
 from seewhy.report.volume_page import volume_page
 from seewhy.report.volume_picture import volume_picture
-from seewhy.targets import as_target
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +90,5 @@ def examine_scan(
     """
     with Session(model, device=device, seed=seed) as session:
         [made] = session.samples([source])
-        chosen = choose(session, session.network.accept(made.inputs[None])) if method == AUTO_METHOD else None
-        wanted = Examination(channels=0, hide_test=hide_test, notes=(chosen.note,) if chosen else ())
-        asked = ask(session, made, as_target(target), chosen.method if chosen else as_method(method), wanted)
+        asked = asked_of(session, made, target, method, hide_test=hide_test, channels=0)
         return ExaminedScan(examine_volume(asked), asked.explanation)

@@ -38,21 +38,8 @@ class Walk:
 
 def walked(container: Any, stream: Any, packets: Iterator[Any], path: Path) -> Walk:
     """Return what the packets of a stream tell, without decoding any."""
-    by_order, codec = by_order_of(container), stream.codec_context.name
-    ticks: list[int | None] = []
-    blank: list[int] = []
-    keys: list[int] = []
-    lasting = 0
-    for packet in packets:
-        if packet is None or not packet.size or packet.is_discard or _hidden(packet, codec):
-            continue
-        if packet.size == by_order:
-            blank.append(len(ticks))
-        else:
-            ticks.append(packet.dts if by_order or packet.pts is None else packet.pts)
-            lasting = packet.duration or 0
-            if packet.is_keyframe and packet.pts is not None:
-                keys.append(packet.pts)
+    by_order = by_order_of(container)
+    ticks, blank, keys, lasting = _listed(packets, stream.codec_context.name, by_order)
     if not ticks:
         raise DataError(f"{path}: there are no frames in it; it is empty or cut short")
     rate = rate_of(stream)
@@ -71,7 +58,7 @@ def walked(container: Any, stream: Any, packets: Iterator[Any], path: Path) -> W
         times=times,
         stated=stated,
         rate=rate,
-        codec=codec,
+        codec=stream.codec_context.name,
         pixel=float(pixel) if pixel else 1.0,
         cut=_cut(container, stream, (times[-1], float(known[-1] * stream.time_base)), rate),
         lasting=float(lasting * stream.time_base),
@@ -79,6 +66,25 @@ def walked(container: Any, stream: Any, packets: Iterator[Any], path: Path) -> W
         keys=tuple(sorted(keys)),
         unit=float(stream.time_base),
     )
+
+
+def _listed(packets: Iterator[Any], codec: str, by_order: int) -> tuple[list[int | None], list[int], list[int], int]:
+    """Return the tick of each frame, the places of chunks that hold none, the ticks of key frames, and how long the last frame lasts."""
+    ticks: list[int | None] = []
+    blank: list[int] = []
+    keys: list[int] = []
+    lasting = 0
+    for packet in packets:
+        if packet is None or not packet.size or packet.is_discard or _hidden(packet, codec):
+            continue
+        if packet.size == by_order:
+            blank.append(len(ticks))
+        else:
+            ticks.append(packet.dts if by_order or packet.pts is None else packet.pts)
+            lasting = packet.duration or 0
+            if packet.is_keyframe and packet.pts is not None:
+                keys.append(packet.pts)
+    return ticks, blank, keys, lasting
 
 
 def _hidden(packet: Any, codec: str) -> bool:

@@ -12,29 +12,15 @@ FORMAT = "seewhy-clip-1"
 
 def clip_numbers(report: ClipReport) -> dict[str, Any]:
     """Return the report without its pictures: only dicts with string keys, lists, strings, finite numbers, None."""
-    reel = report.reel
     found: dict[str, Any] = plain(
         {
             "format": FORMAT,
-            "clip": {
-                "name": report.name,
-                "width": report.size[0],
-                "height": report.size[1],
-                "rate": report.rate,
-                "seconds": None if reel.seconds is None else list(reel.seconds),
-                "frames": list(reel.numbers),
-            },
+            "clip": _clip(report),
             "network": report.model,
             "method": report.method,
             "layer": report.layer,
             "source": report.source,
-            "map": {
-                "shape": report.shapes,
-                "signed": reel.signed,
-                "unit": reel.unit,
-                "limit": reel.limit,
-                "normalization": reel.normalization,
-            },
+            "map": _map(report),
             "answer": report.answer,
             "score": report.score,
             "score_unit": report.score_unit,
@@ -58,6 +44,29 @@ def clip_numbers(report: ClipReport) -> dict[str, Any]:
         }
     )
     return found
+
+
+def _clip(report: ClipReport) -> dict[str, Any]:
+    reel = report.reel
+    return {
+        "name": report.name,
+        "width": report.size[0],
+        "height": report.size[1],
+        "rate": report.rate,
+        "seconds": None if reel.seconds is None else list(reel.seconds),
+        "frames": list(reel.numbers),
+    }
+
+
+def _map(report: ClipReport) -> dict[str, Any]:
+    reel = report.reel
+    return {
+        "shape": report.shapes,
+        "signed": reel.signed,
+        "unit": reel.unit,
+        "limit": reel.limit,
+        "normalization": reel.normalization,
+    }
 
 
 def _tube(number: int, tube: ClipTube) -> dict[str, Any]:
